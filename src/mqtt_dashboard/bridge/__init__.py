@@ -1,0 +1,1 @@
+"""mqtt-bridge: the only MQTT client of the system; writes to Redis, takes commands from it."""

@@ -1,0 +1,68 @@
+"""The only importer of redis-py: opens clients with deadlines, turns their errors into ours.
+
+Deadlines are short (2 s) so that a frozen Redis is noticed, and no command is retried in here: the
+caller knows what may be repeated.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from mqtt_dashboard.config import RedisSettings
+from mqtt_dashboard.errors import BusError
+
+CONNECT_TIMEOUT_S: Final = 2.0
+ANSWER_TIMEOUT_S: Final = 2.0
+
+Client = redis.Redis
+PubSub = redis.client.PubSub
+
+
+def open_client(
+    settings: RedisSettings,
+    name: str,
+    *,
+    answer_timeout: float = ANSWER_TIMEOUT_S,
+    max_connections: int = 16,
+) -> Client:
+    """Return a client that connects on first use; ``name`` shows in CLIENT LIST."""
+    options: dict[str, Any] = {
+        "socket_connect_timeout": CONNECT_TIMEOUT_S,
+        "socket_timeout": answer_timeout,
+        "socket_keepalive": True,
+        "client_name": name,
+        "retry": Retry(NoBackoff(), 0),
+        "max_connections": max_connections,
+        "decode_responses": False,
+    }
+    if settings.url is not None:
+        return redis.Redis.from_url(settings.url.get_secret_value(), **options)
+    return redis.Redis(
+        host=settings.host,
+        port=settings.port,
+        db=settings.db,
+        username=settings.username,
+        password=settings.password.get_secret_value() if settings.password else None,
+        **options,
+    )
+
+
+@contextmanager
+def plain_errors(address: str) -> Iterator[None]:
+    """Raise `BusError` with a sentence for the operator instead of redis-py's errors."""
+    try:
+        yield
+    except redis.AuthenticationError as error:
+        raise BusError(f"Redis at {address} refused the password: {error}") from error
+    except redis.TimeoutError as error:
+        raise BusError(f"Redis at {address} does not answer in time") from error
+    except redis.ConnectionError as error:
+        raise BusError(f"Redis at {address} cannot be reached: {error}") from error
+    except redis.ResponseError as error:
+        raise BusError(f"Redis at {address} refused a command: {error}") from error
+    except redis.RedisError as error:
+        raise BusError(f"Redis at {address}: {error}") from error

@@ -1,0 +1,1 @@
+"""The command line `mqtt-dashboard`; each subcommand lives in a module of its own."""

@@ -1,0 +1,318 @@
+"""Settings of both services, read once from the environment at start and passed down.
+
+Every secret can also be given as ``<NAME>_FILE``, a file that holds it. All problems are reported
+at once, in plain words, and the process exits with status 2.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from mqtt_dashboard.contract import topics
+from mqtt_dashboard.contract.channels import DEFAULT_PREFIX
+from mqtt_dashboard.errors import ConfigError, TopicError
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+SECRETS = ("MQTT_USERNAME", "MQTT_PASSWORD", "MQTT_URL", "REDIS_PASSWORD", "REDIS_URL")
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_CLIENT_ID = re.compile(r"\A[^\x00-\x1f\x7f]{1,256}\Z")
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class _Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, extra="ignore", populate_by_name=True, validate_default=True
+    )
+
+
+class MqttSettings(_Settings):
+    """The broker and how to greet it."""
+
+    host: str = Field("localhost", alias="MQTT_BROKER_HOST", description="Broker's host name.")
+    port: Port | None = Field(
+        None, alias="MQTT_BROKER_PORT", description="Broker's port (1883, with TLS 8883)."
+    )
+    username: str | None = Field(None, alias="MQTT_USERNAME", description="User name.")
+    password: SecretStr | None = Field(None, alias="MQTT_PASSWORD", description="Password.")
+    url: SecretStr | None = Field(
+        None,
+        alias="MQTT_URL",
+        description="mqtt://user:password@host:port or mqtts://…; wins over the parts.",
+    )
+    client_id: str = Field(
+        "mqtt-bridge-service", alias="MQTT_CLIENT_ID", description="Client id of the bridge."
+    )
+    protocol: Literal["auto", "5", "3.1.1"] = Field(
+        "auto", alias="MQTT_PROTOCOL", description="auto, 5 or 3.1.1; auto tries 5 first."
+    )
+    topics: Annotated[list[str], NoDecode] = Field(
+        ["#"],
+        alias="MQTT_TOPICS",
+        description="Filters always watched: separated by commas, or a JSON list.",
+    )
+    tls: bool = Field(False, alias="MQTT_TLS", description="Use TLS.")
+    ca_file: str | None = Field(None, alias="MQTT_CA_FILE", description="CA certificates (PEM).")
+    cert_file: str | None = Field(None, alias="MQTT_CERT_FILE", description="Client certificate.")
+    key_file: str | None = Field(None, alias="MQTT_KEY_FILE", description="Client key.")
+    keepalive: int = Field(
+        30, ge=5, le=65535, alias="MQTT_KEEPALIVE", description="Keep alive in seconds."
+    )
+    session_expiry: int = Field(
+        3600,
+        ge=0,
+        le=4294967295,
+        alias="MQTT_SESSION_EXPIRY",
+        description="Seconds the broker keeps the session while the bridge is away.",
+    )
+    receive_maximum: int = Field(
+        200,
+        ge=1,
+        le=65535,
+        alias="MQTT_RECEIVE_MAXIMUM",
+        description="Unacknowledged QoS 1 messages the broker may send.",
+    )
+    max_packet_size: int = Field(
+        1_114_112,
+        ge=1024,
+        le=268_435_455,
+        alias="MQTT_MAX_PACKET_SIZE",
+        description="Largest packet in bytes; the broker leaves out larger messages.",
+    )
+
+    @field_validator("topics", mode="before")
+    @classmethod
+    def _split_topics(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            try:
+                return msgspec.json.decode(value, type=list[str])
+            except msgspec.MsgspecError as error:
+                raise ValueError(f"not a JSON list of filters: {error}") from error
+        return [part.strip() for part in value.split(",") if part.strip()]
+
+    @field_validator("topics")
+    @classmethod
+    def _check_topics(cls, value: list[str]) -> list[str]:
+        try:
+            return [topics.check_filter(entry) for entry in value]
+        except TopicError as error:
+            raise ValueError(str(error)) from error
+
+    @field_validator("client_id")
+    @classmethod
+    def _check_client_id(cls, value: str) -> str:
+        if not _CLIENT_ID.match(value):
+            raise ValueError("must be 1 to 256 printable characters")
+        return value
+
+    @model_validator(mode="after")
+    def _apply_url(self) -> Self:
+        if self.url is not None:
+            parts = urlsplit(self.url.get_secret_value())
+            if parts.scheme not in {"mqtt", "mqtts", "tcp", "ssl"} or not parts.hostname:
+                raise ValueError("MQTT_URL must look like mqtt://host:port or mqtts://host:port")
+            self.host = parts.hostname
+            self.port = parts.port or self.port
+            self.tls = self.tls or parts.scheme in {"mqtts", "ssl"}
+            self.username = unquote(parts.username) if parts.username else self.username
+            if parts.password:
+                self.password = SecretStr(unquote(parts.password))
+        if self.port is None:
+            self.port = 8883 if self.tls else 1883
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("MQTT_CERT_FILE and MQTT_KEY_FILE belong together")
+        return self
+
+
+class RedisSettings(_Settings):
+    """Redis, the only thing both services share."""
+
+    host: str = Field("localhost", alias="REDIS_HOST", description="Redis host name.")
+    port: Port = Field(6379, alias="REDIS_PORT", description="Redis port.")
+    username: str | None = Field(None, alias="REDIS_USERNAME", description="Redis ACL user.")
+    password: SecretStr | None = Field(None, alias="REDIS_PASSWORD", description="Redis password.")
+    db: int = Field(0, ge=0, alias="REDIS_DB", description="Redis database number.")
+    url: SecretStr | None = Field(
+        None,
+        alias="REDIS_URL",
+        description="redis://user:password@host:port/db or rediss://…; wins over the parts.",
+    )
+    prefix: str = Field(
+        DEFAULT_PREFIX, alias="REDIS_PREFIX", description="Prefix of all names, one per broker."
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parts = urlsplit(value.get_secret_value())
+            if parts.scheme not in {"redis", "rediss", "unix"}:
+                raise ValueError("REDIS_URL must start with redis://, rediss:// or unix://")
+        return value
+
+    @property
+    def address(self) -> str:
+        """Where Redis is, without any secret, for messages and logs."""
+        if self.url is None:
+            return f"{self.host}:{self.port}"
+        parts = urlsplit(self.url.get_secret_value())
+        return f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
+
+
+class LogSettings(_Settings):
+    """How both services write their logs."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", alias="LOG_LEVEL", description="debug, info, warning or error."
+    )
+    format: Literal["auto", "json", "text"] = Field(
+        "auto", alias="LOG_FORMAT", description="json, text, or auto (text on a terminal)."
+    )
+
+
+class BridgeSettings(_Settings):
+    """mqtt-bridge's own settings."""
+
+    http_host: str = Field(
+        "127.0.0.1", alias="BRIDGE_HTTP_HOST", description="Address of /healthz and /metrics."
+    )
+    http_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        8083, alias="BRIDGE_HTTP_PORT", description="Port of /healthz and /metrics; 0 = none."
+    )
+    topic_limit: int = Field(
+        100_000, ge=1, alias="TOPIC_LIMIT", description="Topics the index holds at most."
+    )
+    value_limit: int = Field(
+        4096, ge=0, alias="TOPIC_VALUE_LIMIT", description="Bytes of a last value kept per topic."
+    )
+    log_limit: int = Field(
+        64 * 1024 * 1024,
+        ge=1024 * 1024,
+        alias="MESSAGE_LOG_BYTES",
+        description="Bytes of recent messages kept in Redis.",
+    )
+    queue_limit: int = Field(
+        64 * 1024 * 1024,
+        ge=1024 * 1024,
+        alias="BRIDGE_QUEUE_BYTES",
+        description="Bytes of messages waiting for Redis inside the bridge.",
+    )
+    dollar_publish: bool = Field(
+        False,
+        alias="ALLOW_DOLLAR_PUBLISH",
+        description="Let commands publish to topics that begin with $ (broker control).",
+    )
+
+
+class DashboardSettings(_Settings):
+    """mqtt-dashboard's own settings."""
+
+    host: str = Field("127.0.0.1", alias="DASHBOARD_HOST", description="Address to listen on.")
+    port: Port = Field(8082, alias="DASHBOARD_PORT", description="Port to listen on.")
+    workers: int = Field(
+        1, ge=1, le=64, alias="WEB_CONCURRENCY", description="Number of web workers."
+    )
+    auth_mode: Literal["auto", "required", "anonymous"] = Field(
+        "auto",
+        alias="AUTH_MODE",
+        description="auto: open on loopback only; anonymous: open everywhere, on your word.",
+    )
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(
+        [],
+        alias="DASHBOARD_ALLOWED_HOSTS",
+        description="Host names the page is served under, besides loopback; commas between.",
+    )
+    allowed_origins: Annotated[list[str], NoDecode] = Field(
+        [],
+        alias="DASHBOARD_ALLOWED_ORIGINS",
+        description="Further origins that may write and open the live channel; commas between.",
+    )
+    frame_payload_limit: int = Field(
+        8192,
+        ge=64,
+        alias="FRAME_PAYLOAD_BYTES",
+        description="Bytes of a payload sent to a browser; longer ones are marked as cut.",
+    )
+    publish_timeout: float = Field(
+        5.0,
+        gt=0,
+        le=60,
+        alias="PUBLISH_TIMEOUT",
+        description="Seconds to wait for the broker's confirmation of a publish.",
+    )
+
+    @field_validator("allowed_hosts", "allowed_origins", mode="before")
+    @classmethod
+    def _split_list(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @model_validator(mode="after")
+    def _check_door(self) -> Self:
+        if self.auth_mode == "required":
+            raise ValueError(
+                "AUTH_MODE=required is not available yet: sign-in is not part of this release; "
+                "listen on 127.0.0.1 behind a proxy that signs people in"
+            )
+        if self.auth_mode == "auto" and self.host not in LOOPBACK:
+            raise ValueError(
+                f"refusing to listen on {self.host} without sign-in: everybody who reaches it "
+                "could publish to the broker; listen on 127.0.0.1, or set AUTH_MODE=anonymous "
+                "if that is what you want"
+            )
+        return self
+
+
+SETTINGS_CLASSES: tuple[type[_Settings], ...] = (
+    MqttSettings,
+    RedisSettings,
+    BridgeSettings,
+    DashboardSettings,
+    LogSettings,
+)
+
+
+def load(kind: type[SettingsT], environ: Mapping[str, str] | None = None) -> SettingsT:
+    """Read one group of settings; raise `ConfigError` that lists every problem."""
+    values = _with_secret_files(os.environ if environ is None else environ)
+    known = {str(field.alias) for field in kind.model_fields.values()}
+    given: dict[str, Any] = {
+        name: value for name, value in values.items() if name in known and value != ""
+    }
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        problems = [_problem(entry) for entry in error.errors(include_url=False)]
+        raise ConfigError("\n".join(problems)) from None
+
+
+def _problem(entry: Any) -> str:
+    name = ".".join(str(part) for part in entry["loc"])
+    text = str(entry["msg"]).removeprefix("Value error, ")
+    return f"{name}: {text}" if name else text
+
+
+def _with_secret_files(environ: Mapping[str, str]) -> dict[str, str]:
+    values = dict(environ)
+    for name in SECRETS:
+        path = values.get(f"{name}_FILE")
+        if not path:
+            continue
+        if values.get(name):
+            raise ConfigError(f"{name} and {name}_FILE are both set; keep one")
+        try:
+            values[name] = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{name}_FILE: cannot read {path}: {error}") from error
+    return values

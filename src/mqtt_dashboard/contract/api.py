@@ -1,0 +1,190 @@
+"""HTTP bodies. The OpenAPI document and the page's TypeScript types are generated from here."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from mqtt_dashboard.contract.commands import CommandState, QoS
+from mqtt_dashboard.contract.messages import (
+    BrokerStats,
+    ClientInfo,
+    Encoding,
+    GrantedFilter,
+    LinkState,
+    Rates,
+    Traffic,
+)
+
+Health = Literal["healthy", "degraded", "unhealthy"]
+RedisState = Literal["up", "down", "unknown"]
+
+
+class RedisHealth(Struct, kw_only=True, frozen=True):
+    """What this worker knows of Redis; ``age_s`` is the time since it last answered."""
+
+    status: RedisState
+    reason: str | None = None
+    age_s: float | None = None
+
+
+class WebsocketHealth(Struct, kw_only=True, frozen=True):
+    """The live channel of this worker."""
+
+    status: Literal["up", "down"]
+    connected_clients: int
+
+
+class HealthReply(Struct, kw_only=True, frozen=True):
+    """``GET /health``: whether the dashboard serves, and if not fully, why."""
+
+    status: Health
+    service: str
+    version: str
+    redis: RedisHealth
+    websocket: WebsocketHealth
+    problems: list[str] = field(default_factory=list)
+
+
+class ProbeReply(Struct, kw_only=True, frozen=True):
+    """``GET /healthz`` and ``/readyz``."""
+
+    ok: bool
+    problems: list[str] = field(default_factory=list)
+
+
+class BrokerPart(Struct, kw_only=True, frozen=True):
+    """The broker as the bridge is configured to reach it; ``null`` while no bridge tells."""
+
+    host: str | None = None
+    port: int | None = None
+    tls: bool | None = None
+    protocol: str | None = None
+    family: str | None = None
+    version: str | None = None
+    anonymous: bool | None = None
+
+
+class BridgePart(Struct, kw_only=True, frozen=True):
+    """The bridge process. ``alive`` is ``null`` when Redis cannot be asked."""
+
+    alive: bool | None
+    age_s: float | None = None
+    instance: str | None = None
+    version: str | None = None
+    epoch: int | None = None
+    started_at: float | None = None
+    client_id: str | None = None
+    connects: int | None = None
+    subscriptions: list[GrantedFilter] = field(default_factory=list)
+    traffic: Traffic | None = None
+
+
+class BrokerStatusReply(Struct, kw_only=True, frozen=True):
+    """``GET /api/broker/status`` and the event ``broker_status``: broker, bridge and Redis apart.
+
+    ``connected`` is the bridge's MQTT session: ``null`` when it cannot be known because the bridge
+    is silent or Redis does not answer. ``state`` is the bridge's word for it, else ``unknown``.
+    """
+
+    connected: bool | None
+    state: LinkState | Literal["unknown"]
+    reason: str
+    since: float | None
+    age_s: float | None
+    timestamp: float
+    broker: BrokerPart
+    bridge: BridgePart
+    redis: RedisHealth
+
+
+class BrokerStatsReply(Struct, kw_only=True, frozen=True):
+    """``GET /api/broker/stats``. ``stale`` when ``age_s`` exceeds three intervals or is unknown."""
+
+    data: BrokerStats | None
+    rates: Rates
+    traffic: Traffic
+    ages: dict[str, float]
+    timestamp: float | None
+    age_s: float | None
+    stale: bool
+
+
+class VersionReply(Struct, kw_only=True, frozen=True):
+    """``GET /api/broker/version``."""
+
+    broker: str | None
+    bridge: str | None
+    dashboard: str
+    contract: int
+    age_s: float | None
+    stale: bool
+
+
+class TopicInfo(Struct, kw_only=True, frozen=True):
+    """One topic of the index; ``last_payload`` is cut when ``truncated``."""
+
+    topic: str
+    message_count: int
+    last_payload: str
+    encoding: Encoding
+    size: int
+    truncated: bool
+    last_qos: int
+    last_retained: bool
+    first_seen: float
+    last_seen: float
+    rate: float
+
+
+class TopicsReply(Struct, kw_only=True, frozen=True):
+    """``GET /api/topics``: a page in byte order of the name; ``next`` continues it."""
+
+    topics: list[TopicInfo]
+    count: int | None
+    next: str | None
+    limit: int
+    left_out: int | None
+    age_s: float | None
+    stale: bool
+
+
+class ClientsReply(Struct, kw_only=True, frozen=True):
+    """``GET /api/clients``: ``known`` of ``connected``, with the reason when they differ."""
+
+    clients: list[ClientInfo]
+    connected: int | None
+    known: int | None
+    source: str | None
+    hint: str | None
+    age_s: float | None
+    stale: bool
+
+
+class PublishRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``POST /api/messages/publish`` and the socket event ``publish``."""
+
+    topic: Annotated[str, Meta(min_length=1, max_length=65535)]
+    payload: str = ""
+    qos: QoS = 0
+    retain: bool = False
+    encoding: Encoding = "utf8"
+
+
+class PublishReply(Struct, kw_only=True, frozen=True):
+    """What became of a publish; ``duration_ms`` runs from the request to the result."""
+
+    ok: bool
+    id: str
+    state: CommandState
+    reason: str
+    topic: str
+    code: int | None = None
+    duration_ms: float | None = None
+
+
+class ErrorReply(Struct, kw_only=True, frozen=True):
+    """Any refused request: a short code, a sentence that says what to do, the field if one."""
+
+    error: str
+    message: str
+    field: str | None = None

@@ -1,0 +1,101 @@
+"""Names in Redis: pub/sub channels, keys and streams. No other module spells one out.
+
+All names share a prefix (default ``mqtt:``, setting ``REDIS_PREFIX``), one prefix per broker.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+DEFAULT_PREFIX: Final = "mqtt:"
+
+
+@dataclass(frozen=True)
+class RedisChannels:
+    """The names below one prefix.
+
+    Channels are public: one JSON document per PUBLISH. Keys and streams are the product's own and
+    are described in ``docs/reference/redis.md``.
+    """
+
+    prefix: str = DEFAULT_PREFIX
+
+    # Public channels -------------------------------------------------------------------------
+    @cached_property
+    def BROKER_STATS(self) -> str:  # noqa: N802 - public name
+        """Channel of `StatsUpdate`, every 5 s."""
+        return f"{self.prefix}broker:stats"
+
+    @cached_property
+    def BROKER_STATUS(self) -> str:  # noqa: N802 - public name
+        """Channel of `StatusChange`, on each change."""
+        return f"{self.prefix}broker:status"
+
+    @cached_property
+    def MQTT_MESSAGES(self) -> str:  # noqa: N802 - public name
+        """Channel of `MessageReceived`, one document per MQTT message."""
+        return f"{self.prefix}messages"
+
+    @cached_property
+    def CLIENT_LIST(self) -> str:  # noqa: N802 - public name
+        """Channel of `ClientsUpdate`, every 10 s."""
+        return f"{self.prefix}clients"
+
+    @cached_property
+    def TOPIC_LIST(self) -> str:  # noqa: N802 - public name
+        """Channel of `TopicsUpdate`, every 10 s."""
+        return f"{self.prefix}topics"
+
+    @cached_property
+    def COMMANDS(self) -> str:  # noqa: N802 - public name
+        """Channel of `Command`, towards the bridge."""
+        return f"{self.prefix}commands"
+
+    # Keys and streams ------------------------------------------------------------------------
+    @cached_property
+    def message_log(self) -> str:
+        """Stream of packed batches, field ``b`` = `Batch` in MessagePack."""
+        return f"{self.prefix}log"
+
+    @cached_property
+    def events(self) -> str:
+        """Stream of state documents, fields ``c`` = public channel, ``d`` = JSON document."""
+        return f"{self.prefix}events"
+
+    @cached_property
+    def bridge_status(self) -> str:
+        """String `BridgeStatus` in JSON with a TTL: gone means the bridge is silent."""
+        return f"{self.prefix}bridge:status"
+
+    @cached_property
+    def bridge_lease(self) -> str:
+        """String: the instance id of the active bridge, with a TTL."""
+        return f"{self.prefix}bridge:lease"
+
+    @cached_property
+    def bridge_epoch(self) -> str:
+        """Integer: the epoch of the newest active bridge; fences older ones."""
+        return f"{self.prefix}bridge:epoch"
+
+    def latest(self, channel: str) -> str:
+        """Return the key that keeps the newest document of a state channel."""
+        return f"{self.prefix}latest:{channel.removeprefix(self.prefix)}"
+
+    @cached_property
+    def topic_names(self) -> str:
+        """Sorted set of all known topics, score 0: ordered by bytes, paged by name."""
+        return f"{self.prefix}index:names"
+
+    @cached_property
+    def topic_values(self) -> str:
+        """Hash topic -> `TopicEntry` in MessagePack."""
+        return f"{self.prefix}index:values"
+
+    @cached_property
+    def subscriptions(self) -> str:
+        """Hash filter -> `WantedFilter` in JSON: what the bridge must keep subscribed."""
+        return f"{self.prefix}subscriptions"
+
+    def reply(self, command_id: str) -> str:
+        """Return the list that receives the one `CommandReply` of a command; it expires."""
+        return f"{self.prefix}reply:{command_id}"

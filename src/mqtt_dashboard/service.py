@@ -1,0 +1,32 @@
+"""How a long-running process starts, waits and stops. Signal handlers only set a flag."""
+
+import signal
+import threading
+from types import FrameType
+
+
+class StopSignal:
+    """Set by SIGTERM or SIGINT; the process that owns it stops in its own order."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def install(self) -> None:
+        """Catch SIGTERM and SIGINT; main thread only. As PID 1 nothing else would (P42)."""
+        signal.signal(signal.SIGTERM, self._handle)
+        signal.signal(signal.SIGINT, self._handle)
+
+    def set(self) -> None:
+        """Ask the process to stop."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Tell whether the process was asked to stop."""
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most ``seconds``; return True once asked to stop."""
+        return self._event.wait(seconds)
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        self._event.set()
