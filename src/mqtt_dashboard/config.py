@@ -88,6 +88,12 @@ class MqttSettings(_Settings):
         description="Largest packet in bytes; the broker leaves out larger messages.",
     )
 
+    status_topic: str = Field(
+        "mqtt-dashboard/{client_id}/status",
+        alias="MQTT_STATUS_TOPIC",
+        description="Retained topic that says online or offline (the will); off = none.",
+    )
+
     @field_validator("topics", mode="before")
     @classmethod
     def _split_topics(cls, value: object) -> object:

@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from mqtt_dashboard.config import RedisSettings
-from mqtt_dashboard.errors import BusError
+from mqtt_dashboard.errors import BusError, BusRefusedError
 
 CONNECT_TIMEOUT_S: Final = 2.0
 ANSWER_TIMEOUT_S: Final = 2.0
@@ -51,6 +51,11 @@ def open_client(
     )
 
 
+def open_pubsub(client: Client) -> PubSub:
+    """Return a subscriber of its own connection; nothing is sent before its first use."""
+    return client.pubsub()  # type: ignore[no-untyped-call,no-any-return,unused-ignore]
+
+
 @contextmanager
 def plain_errors(address: str) -> Iterator[None]:
     """Raise `BusError` with a sentence for the operator instead of redis-py's errors."""
@@ -63,6 +68,6 @@ def plain_errors(address: str) -> Iterator[None]:
     except redis.ConnectionError as error:
         raise BusError(f"Redis at {address} cannot be reached: {error}") from error
     except redis.ResponseError as error:
-        raise BusError(f"Redis at {address} refused a command: {error}") from error
+        raise BusRefusedError(f"Redis at {address} refused a command: {error}") from error
     except redis.RedisError as error:
         raise BusError(f"Redis at {address}: {error}") from error

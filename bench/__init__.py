@@ -1,0 +1,1 @@
+"""Benchmarks: ours beside the naive plan, through a real broker, in one run, as ratios."""

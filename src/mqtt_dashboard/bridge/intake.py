@@ -1,0 +1,145 @@
+"""The bridge's ear: the listener of the link. Called on the link's thread, so nothing here waits.
+
+Sorts messages into those the bridge reads itself (``$SYS``), those somebody watches, and those a
+kept session still delivers though nobody wants them any more.
+"""
+
+from typing import Protocol
+
+from mqtt_dashboard import logs
+from mqtt_dashboard.bridge.inbox import Inbox
+from mqtt_dashboard.bridge.observer import Observer
+from mqtt_dashboard.bridge.reconciler import Reconciler
+from mqtt_dashboard.bridge.reporter import Reporter
+from mqtt_dashboard.bridge.session_log import SessionLog
+from mqtt_dashboard.bridge.subscriptions import Subscriptions
+from mqtt_dashboard.clock import Clock
+from mqtt_dashboard.errors import DashboardError
+from mqtt_dashboard.mqtt.client import Incoming, Loss, Outgoing, Receipt, Session
+
+FIRST_STATS_S = 1.0
+BIRTH_DEADLINE_S = 10.0
+
+log = logs.get(__name__)
+
+
+class AnsweringLink(Protocol):
+    """The part of a link that is needed here."""
+
+    def acknowledge(self, tokens: list[int]) -> None:
+        """Acknowledge messages that need not be kept."""
+
+    def publish(self, message: Outgoing) -> None:
+        """Queue a message."""
+
+
+class Intake:
+    """Takes what the link hears; see `Listener` for the contract."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        observer: Observer,
+        subscriptions: Subscriptions,
+        session: SessionLog,
+        clock: Clock,
+    ) -> None:
+        self._inbox = inbox
+        self._observer = observer
+        self._subscriptions = subscriptions
+        self._session = session
+        self._clock = clock
+        self.last_message_at: float | None = None
+
+    def wire(
+        self,
+        reconciler: Reconciler,
+        link: AnsweringLink,
+        reporter: Reporter,
+        status_topic: str | None,
+    ) -> None:
+        """Connect the parts that in turn need the link this listener belongs to."""
+        self._reconciler = reconciler
+        self._link = link
+        self._reporter = reporter
+        self._status_topic = status_topic
+
+    def on_open(self, session: Session) -> None:
+        """Ask for every wanted filter and say that the bridge is online."""
+        log.info("mqtt.connected", protocol=session.protocol, resumed=session.session_present)
+        self._observer.new_session()
+        self._session.opened(session)
+        self._reconciler.opened(session)
+        self._reconciler.sync()
+        self._say_online()
+        for name in ("stats", "clients"):
+            self._reporter.hasten(name, FIRST_STATS_S)
+
+    def on_messages(self, messages: list[Incoming]) -> None:
+        """Sort the messages of one read and queue those that somebody watches."""
+        now = self._clock.now()
+        plain = [message for message in messages if message.topic[:1] != "$"]
+        watched = plain if self._subscriptions.takes_everything else self._only_wanted(plain)
+        if len(plain) < len(messages):
+            self._read_system(messages, watched)
+        if watched:
+            if watched[0].retain or watched[-1].retain:
+                self._reconciler.saw_retained()
+            self.last_message_at = now
+            self._inbox.offer(watched, now)
+
+    def on_granted(self, topic_filter: str, qos: int | None, error: str | None) -> None:
+        """Pass the broker's answer on."""
+        self._reconciler.granted(topic_filter, qos, error)
+
+    def on_malformed(self, reason: str) -> None:
+        """Count a message that could not be read."""
+        log.warning("mqtt.malformed", reason=reason)
+        self._inbox.refuse("malformed")
+
+    def on_closed(self, loss: Loss) -> None:
+        """Note why the connection ended."""
+        log.warning("mqtt.disconnected", reason=loss.reason, code=loss.code)
+        self._reconciler.closed()
+        self._session.closed(loss)
+
+    def _read_system(self, messages: list[Incoming], watched: list[Incoming]) -> None:
+        """Read ``$`` topics; append to ``watched`` those that somebody watches."""
+        for message in messages:
+            if message.topic[:1] != "$":
+                continue
+            self._observer.system(message)
+            if self._subscriptions.accepts(message.topic):
+                watched.append(message)
+            elif message.token:
+                self._link.acknowledge([message.token])
+
+    def _only_wanted(self, messages: list[Incoming]) -> list[Incoming]:
+        accepts = self._subscriptions.accepts
+        wanted = [message for message in messages if accepts(message.topic)]
+        if len(wanted) < len(messages):
+            unwanted = [message for message in messages if not accepts(message.topic)]
+            self._inbox.refuse("unwanted", len(unwanted))
+            self._link.acknowledge([message.token for message in unwanted if message.token])
+        return wanted
+
+    def _say_online(self) -> None:
+        if self._status_topic is None:
+            return
+        birth = Outgoing(
+            topic=self._status_topic,
+            payload=b"online",
+            qos=1,
+            retain=True,
+            deadline=self._clock.monotonic() + BIRTH_DEADLINE_S,
+            done=_note_birth,
+        )
+        try:
+            self._link.publish(birth)
+        except DashboardError as error:
+            log.info("mqtt.no_birth", reason=str(error))
+
+
+def _note_birth(receipt: Receipt) -> None:
+    if receipt.code is not None and receipt.code >= 0x80:
+        log.warning("mqtt.birth_refused", reason=receipt.reason)

@@ -1,0 +1,104 @@
+"""The console script ``mqtt-bridge``: read the settings, run the bridge, stop on a signal."""
+
+import sys
+import urllib.error
+import urllib.request
+from typing import Final
+
+import click
+
+from mqtt_dashboard import __version__, config, logs
+from mqtt_dashboard.bridge.health import HealthServer
+from mqtt_dashboard.bridge.service import MQTTBridge
+from mqtt_dashboard.bus.bridge_store import BridgeStore
+from mqtt_dashboard.bus.connection import open_client
+from mqtt_dashboard.clock import SystemClock
+from mqtt_dashboard.contract.channels import RedisChannels
+from mqtt_dashboard.errors import ConfigError
+from mqtt_dashboard.service import StopSignal
+
+WATCH_EVERY_S: Final = 0.5
+EXIT_BROKEN: Final = 1
+EXIT_CONFIG: Final = 2
+
+log = logs.get(__name__)
+
+
+@click.command(
+    epilog="""
+    \b
+    Examples:
+      MQTT_BROKER_HOST=broker.example REDIS_HOST=redis.example mqtt-bridge
+      MQTT_URL=mqtts://user@broker.example MQTT_PASSWORD_FILE=/run/secrets/mqtt mqtt-bridge
+      mqtt-bridge --health      # for container health checks: exit 0 when it carries messages
+    """
+)
+@click.version_option(__version__)
+@click.option("--health", is_flag=True, help="Ask the running bridge whether it is ready.")
+def main(*, health: bool) -> None:
+    """Run the bridge between an MQTT broker and Redis, in the foreground.
+
+    Configured by environment variables alone (see .env.example). Stops on SIGTERM or Ctrl-C within
+    5 seconds. Exit status: 0 after a stop, 1 when a part of it broke, 2 for unusable settings.
+    """
+    try:
+        if health:
+            sys.exit(_ask_health(config.load(config.BridgeSettings)))
+        sys.exit(_run())
+    except ConfigError as error:
+        for line in str(error).splitlines():
+            click.echo(f"mqtt-bridge: {line}", err=True)
+        sys.exit(EXIT_CONFIG)
+
+
+def _run() -> int:
+    mqtt = config.load(config.MqttSettings)
+    redis = config.load(config.RedisSettings)
+    settings = config.load(config.BridgeSettings)
+    logs.configure(config.load(config.LogSettings))
+    stop = StopSignal()
+    stop.install()
+    channels = RedisChannels(redis.prefix)
+    store = BridgeStore(open_client(redis, "mqtt-bridge"), channels, redis.address)
+    bridge = MQTTBridge(mqtt, settings, store, channels, SystemClock())
+    server = HealthServer(
+        settings.http_host, settings.http_port, bridge.status, bridge.problems, bridge.not_ready
+    )
+    if settings.http_port:
+        try:
+            server.start()
+        except OSError as error:
+            where = f"{settings.http_host}:{settings.http_port}"
+            raise ConfigError(
+                f"BRIDGE_HTTP_PORT: cannot listen on {where}: {error.strerror}"
+            ) from error
+    bridge.start()
+    problems = _watch(bridge, stop)
+    bridge.stop()
+    server.stop()
+    return EXIT_BROKEN if problems else 0
+
+
+def _watch(bridge: MQTTBridge, stop: StopSignal) -> list[str]:
+    """Wait for a signal or for a broken loop; a process half dead is worse than a restarted one."""
+    while not stop.wait(WATCH_EVERY_S):
+        problems = bridge.problems()
+        if problems:
+            log.critical("bridge.broken", problems=problems)
+            return problems
+    return []
+
+
+def _ask_health(settings: config.BridgeSettings) -> int:
+    host = "127.0.0.1" if settings.http_host in {"0.0.0.0", "::"} else settings.http_host  # noqa: S104
+    try:
+        with urllib.request.urlopen(
+            f"http://{host}:{settings.http_port}/readyz", timeout=3
+        ) as reply:
+            click.echo(reply.read().decode())
+            return 0
+    except urllib.error.HTTPError as error:
+        click.echo(error.read().decode(), err=True)
+    except OSError as error:
+        click.echo(f"the bridge does not answer: {error}", err=True)
+    return EXIT_BROKEN

@@ -1,0 +1,314 @@
+"""The bridge as a whole: builds the parts, knows the order of start and stop, reports its state.
+
+Threads: ``mqtt`` (the link and its reconnects), ``forwarder``, ``lease`` (and status),
+``reporter``, ``commands``, ``replies``. Each is a watched loop; when one dies the process ends with
+status 1.
+"""
+
+import os
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Final
+
+from mqtt_dashboard import __version__, logs
+from mqtt_dashboard.bridge.clients import Clients
+from mqtt_dashboard.bridge.commands import Commands, Replies
+from mqtt_dashboard.bridge.forwarder import Forwarder
+from mqtt_dashboard.bridge.inbox import Inbox
+from mqtt_dashboard.bridge.intake import Intake
+from mqtt_dashboard.bridge.lease import Lease
+from mqtt_dashboard.bridge.loops import Loop
+from mqtt_dashboard.bridge.observer import Observer
+from mqtt_dashboard.bridge.reconciler import Reconciler
+from mqtt_dashboard.bridge.reporter import Reporter
+from mqtt_dashboard.bridge.session_log import SessionLog
+from mqtt_dashboard.bridge.subscriptions import Subscriptions
+from mqtt_dashboard.bridge.topic_index import TopicIndex
+from mqtt_dashboard.bus.bridge_store import BridgeStore
+from mqtt_dashboard.clock import Clock
+from mqtt_dashboard.config import BridgeSettings, MqttSettings
+from mqtt_dashboard.contract import codec
+from mqtt_dashboard.contract.channels import RedisChannels
+from mqtt_dashboard.contract.messages import BridgeStatus
+from mqtt_dashboard.errors import BusError
+from mqtt_dashboard.mqtt.client import LinkOptions, Will
+from mqtt_dashboard.mqtt.connector import Connector
+
+STATUS_EVERY_S: Final = 1.0
+STATS_EVERY_S: Final = 5.0
+LISTS_EVERY_S: Final = 10.0
+INDEX_EVERY_S: Final = 1.0
+DRAIN_S: Final = 2.0
+
+log = logs.get(__name__)
+
+
+class MQTTBridge:
+    """The only MQTT client of the system."""
+
+    def __init__(
+        self,
+        mqtt: MqttSettings,
+        settings: BridgeSettings,
+        store: BridgeStore,
+        channels: RedisChannels,
+        clock: Clock,
+    ) -> None:
+        self._mqtt = mqtt
+        self._clock = clock
+        self._store = store
+        self._channels = channels
+        self._instance = uuid.uuid4().hex[:12]
+        self._started_at = clock.now()
+        self._beat = 0
+        self._restored = 0
+        self._stopping = threading.Event()
+        port = mqtt.port or 1883
+        self._session = SessionLog(mqtt.host, port, clock)
+        self._lease = Lease(store, self._instance, clock)
+        self._inbox = Inbox(settings.queue_limit)
+        self._subscriptions = Subscriptions(mqtt.topics)
+        self._replies = Replies(store)
+        self._index = TopicIndex(settings.topic_limit, settings.value_limit)
+        self._observer = Observer(self._inbox, self._index, Clients(), clock)
+        self._reporter = Reporter(store, channels, self._lease, self._session, clock)
+        self._intake = Intake(
+            self._inbox, self._observer, self._subscriptions, self._session, clock
+        )
+        self._link = Connector(
+            link_options(mqtt, port),
+            self._intake,
+            clock,
+            protocol=mqtt.protocol,
+            stop=self._stopping,
+            may_connect=self._may_connect,
+        )
+        self._reconciler = Reconciler(self._subscriptions, self._link, clock)
+        self._intake.wire(self._reconciler, self._link, self._reporter, status_topic(mqtt))
+        self._forwarder = Forwarder(
+            self._inbox,
+            store,
+            self._lease,
+            self._observer,
+            self._link.acknowledge,
+            settings.log_limit,
+        )
+        self._commands = Commands(
+            store,
+            self._link,
+            self._subscriptions,
+            self._lease,
+            self._replies,
+            clock,
+            self._reconciler.sync,
+            allow_dollar=settings.dollar_publish,
+        )
+        self._plan_reports()
+        self._loops = [
+            Loop("lease", self._renew, clock),
+            Loop("forwarder", self._forwarder.turn, clock),
+            Loop("reporter", self._reporter.turn, clock),
+            Loop("replies", self._replies.turn, clock),
+            Loop("commands", self._commands.turn, clock),
+            Loop("mqtt", lambda _wait: self._link.run(), clock, stuck_after=float("inf")),
+        ]
+
+    def start(self) -> None:
+        """Start every loop; none of them needs the broker or Redis to be there already."""
+        log.info("bridge.starting", instance=self._instance, broker=self._mqtt.host)
+        for loop in self._loops:
+            loop.start()
+
+    def stop(self) -> None:
+        """Stop taking in, write what is queued, say goodbye, hand the lease on; within 5 s."""
+        loops = {loop.name: loop for loop in self._loops}
+        loops["commands"].stop()
+        self._link.pause(paused=True)
+        self._drain()
+        self._stopping.set()
+        self._link.close(will=True)
+        loops["mqtt"].stop()
+        loops["mqtt"].join(1.0)
+        for name in ("forwarder", "reporter", "replies", "lease"):
+            loops[name].stop()
+        for loop in self._loops:
+            loop.join(0.7)
+        self._session.enter("stopped", "the bridge was stopped")
+        self._commands.close()
+        try:
+            if self._lease.held:
+                self._write_topics()
+                self._reporter.announce_changes()
+            self._lease.release()
+        except BusError as error:
+            log.warning("bridge.no_goodbye", reason=error.reason)
+        log.info("bridge.stopped", **_account(self.status()))
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the bridge's own loops; not empty means: end the process."""
+        return [problem for loop in self._loops if (problem := loop.problem())]
+
+    def not_ready(self) -> list[str]:
+        """Return why the bridge does not carry messages at the moment."""
+        reasons = self.problems()
+        if not self._lease.held:
+            reasons.append(self._session.now.reason)
+        elif not self._lease.safe:
+            reasons.append("Redis did not answer for 3 s or more")
+        if self._lease.held and not self._session.now.connected:
+            reasons.append(f"no MQTT session: {self._session.now.reason}")
+        return reasons
+
+    def status(self) -> BridgeStatus:
+        """Return the document of the status key."""
+        state = self._session.now
+        session = state.session
+        return BridgeStatus(
+            instance=self._instance,
+            epoch=self._lease.epoch,
+            beat=self._beat,
+            version=__version__,
+            pid=os.getpid(),
+            started_at=self._started_at,
+            timestamp=self._clock.now(),
+            connected=state.connected,
+            state=state.state,
+            reason=state.reason,
+            since=state.since,
+            host=self._mqtt.host,
+            port=self._mqtt.port or 1883,
+            tls=self._mqtt.tls,
+            protocol=session.protocol if session and state.connected else None,
+            client_id=self._mqtt.client_id,
+            connects=state.connects,
+            anonymous=self._mqtt.username is None and self._mqtt.cert_file is None,
+            broker_family=self._observer.family,
+            subscriptions=self._reconciler.report(),
+            traffic=self._inbox.traffic(),
+            commands=self._commands.counts(),
+            last_message_at=self._intake.last_message_at,
+            seq=self._forwarder.seq,
+        )
+
+    def _may_connect(self) -> bool:
+        return self._lease.held
+
+    def _renew(self, wait: Callable[[float], bool]) -> None:
+        """Keep the lease and the status fresh; each turn takes about a second."""
+        self._beat += 1
+        held = self._lease.held
+        try:
+            began = self._lease.renew(codec.encode(self.status()))
+        except BusError as error:
+            log.warning("redis.unreachable", reason=error.reason)
+            if not held:
+                self._session.enter("starting", f"waiting for Redis: {error.reason}")
+            wait(STATUS_EVERY_S / 2)
+            return
+        if began:
+            self._begin_reign()
+            return
+        if not self._lease.held:
+            self._stand_by(lost=held)
+        self._reconciler.sync()
+        wait(STATUS_EVERY_S if self._lease.held else STATUS_EVERY_S / 2)
+
+    def _begin_reign(self) -> None:
+        log.info("lease.taken", epoch=self._lease.epoch, instance=self._instance)
+        self._lease.renew(codec.encode(self.status()))
+        try:
+            self._subscriptions.restore(self._store.load_subscriptions())
+            self._index.restore(self._store.load_topics(self._index.limit))
+        except BusError as error:
+            log.warning("bridge.restore_failed", reason=error.reason)
+        if not self._session.now.connected:
+            self._session.enter("connecting", "this bridge is the active one and connects")
+
+    def _stand_by(self, *, lost: bool) -> None:
+        reason = "another bridge is active with this prefix; this one waits to take over"
+        if lost:
+            log.error("lease.lost", reason=reason)
+            self._link.disconnect(reason)
+        self._session.enter("standby", reason)
+
+    def _plan_reports(self) -> None:
+        self._reporter.every(STATS_EVERY_S, "stats", self._report_stats)
+        self._reporter.every(LISTS_EVERY_S, "clients", self._report_clients)
+        self._reporter.every(LISTS_EVERY_S, "topics", self._report_topics)
+        self._reporter.every(INDEX_EVERY_S, "index", self._write_topics)
+        self._reporter.every(LISTS_EVERY_S, "expiry", self._expire_filters)
+
+    def _report_stats(self) -> None:
+        # While there is no session the last document stays, and its age tells that it is old.
+        if self._session.now.connected:
+            epoch = self._lease.epoch
+            document = self._observer.stats(epoch)
+            self._store.announce(epoch, self._channels.BROKER_STATS, document)
+
+    def _report_clients(self) -> None:
+        if self._session.now.connected:
+            epoch = self._lease.epoch
+            connected = self._observer.connected_clients()
+            document = self._observer.clients.update(connected, self._clock.now(), epoch)
+            self._store.announce(epoch, self._channels.CLIENT_LIST, document)
+
+    def _report_topics(self) -> None:
+        epoch = self._lease.epoch
+        document = self._index.update(self._clock.now(), epoch)
+        self._store.announce(epoch, self._channels.TOPIC_LIST, document)
+
+    def _write_topics(self) -> None:
+        entries = self._index.take_dirty(INDEX_EVERY_S)
+        try:
+            self._store.write_topics(self._lease.epoch, entries)
+        except BusError:
+            self._index.give_back(entries)
+            raise
+
+    def _expire_filters(self) -> None:
+        for topic_filter in self._subscriptions.expire(self._clock.now()):
+            self._store.forget_subscription(topic_filter)
+
+    def _drain(self) -> None:
+        deadline = self._clock.monotonic() + DRAIN_S
+        while self._inbox.traffic().queued and self._clock.monotonic() < deadline:
+            self._stopping.wait(0.02)
+
+
+def status_topic(mqtt: MqttSettings) -> str | None:
+    """Return the topic that tells whether the bridge is online, or None when switched off."""
+    if mqtt.status_topic == "off":
+        return None
+    return mqtt.status_topic.replace("{client_id}", mqtt.client_id)
+
+
+def link_options(mqtt: MqttSettings, port: int) -> LinkOptions:
+    """Translate the settings for the link."""
+    topic = status_topic(mqtt)
+    return LinkOptions(
+        host=mqtt.host,
+        port=port,
+        client_id=mqtt.client_id,
+        username=mqtt.username,
+        password=mqtt.password.get_secret_value() if mqtt.password else None,
+        tls=mqtt.tls,
+        ca_file=mqtt.ca_file,
+        cert_file=mqtt.cert_file,
+        key_file=mqtt.key_file,
+        keepalive=mqtt.keepalive,
+        session_expiry=mqtt.session_expiry,
+        receive_maximum=mqtt.receive_maximum,
+        max_packet_size=mqtt.max_packet_size,
+        will=Will(topic, b"offline") if topic else None,
+    )
+
+
+def _account(status: BridgeStatus) -> dict[str, object]:
+    traffic = status.traffic
+    return {
+        "received": traffic.received,
+        "forwarded": traffic.forwarded,
+        "queued": traffic.queued,
+        "dropped": traffic.dropped,
+    }
