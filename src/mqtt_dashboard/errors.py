@@ -29,6 +29,10 @@ class BusError(DashboardError):
         self.reason = reason
 
 
+class BusRefusedError(BusError):
+    """Redis answered, but refused the command: a wrong type of key, or no permission."""
+
+
 class FencedError(BusError):
     """Another bridge has taken the lease; nothing was written."""
 
