@@ -1,0 +1,201 @@
+"""What the dashboard reads from and writes to Redis. Every error is a `BusError`.
+
+Reads return what is there; judging ages and gaps is the reader's business. Entries that cannot be
+understood are returned as `None` so that the caller can count them and go on.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mqtt_dashboard.bus.connection import Client, open_client, plain_errors
+from mqtt_dashboard.config import RedisSettings
+from mqtt_dashboard.contract import codec
+from mqtt_dashboard.contract.channels import RedisChannels
+from mqtt_dashboard.contract.commands import Command, CommandReply
+from mqtt_dashboard.contract.messages import Batch, TopicEntry
+from mqtt_dashboard.errors import BusError, BusRefusedError, ContractError, QueueFullError
+
+BEGIN: Final = "0-0"
+WAIT_SLICE_S: Final = 1.0
+MAX_WAITS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """An entry of the message log; ``batch`` is None when it could not be understood."""
+
+    position: str
+    batch: Batch | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventEntry:
+    """An entry of the event stream, not yet decoded; None when it lacks a field."""
+
+    position: str
+    channel: str | None
+    document: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPage:
+    """Entries of the topic index; ``last`` is the last name looked at, None at the end."""
+
+    entries: list[TopicEntry]
+    last: str | None
+    count: int
+    unreadable: int
+
+
+class DashboardStore:
+    """Redis as the dashboard sees it; connects on first use, so it may be built before a fork."""
+
+    def __init__(self, settings: RedisSettings, name: str = "mqtt-dashboard") -> None:
+        self.channels = RedisChannels(settings.prefix)
+        self.address = settings.address
+        self._client: Client = open_client(settings, name, max_connections=MAX_WAITS + 32)
+        self._waits = threading.BoundedSemaphore(MAX_WAITS)
+
+    def close(self) -> None:
+        """Close all connections."""
+        with plain_errors(self.address):
+            self._client.close()
+
+    def bridge_status(self) -> bytes | None:
+        """Return the bridge's status document; None when there is none, or not a text."""
+        with plain_errors(self.address):
+            value = self._client.get(self.channels.bridge_status)
+        return value if isinstance(value, bytes) else None
+
+    def latest(self, channel: str) -> bytes | None:
+        """Return the newest document of a state channel."""
+        with plain_errors(self.address):
+            value = self._client.get(self.channels.latest(channel))
+        return value if isinstance(value, bytes) else None
+
+    def last_position(self, stream: str) -> str:
+        """Return the last id a stream ever gave out, `BEGIN` when it does not exist."""
+        try:
+            with plain_errors(self.address):
+                info: Any = self._client.xinfo_stream(stream)
+        except BusRefusedError:
+            # Redis has no other answer for a stream that does not exist; a key of another type
+            # is told apart by the read that follows.
+            return BEGIN
+        return str(info["last-generated-id"], "ascii")
+
+    def read_events(self, after: str, block_s: float) -> list[EventEntry]:
+        """Wait for state documents behind a position."""
+        entries = self._read(self.channels.events, after, block_s, count=50)
+        return [_event(position, fields) for position, fields in entries]
+
+    def read_log(self, after: str, block_s: float, count: int = 32) -> list[LogEntry]:
+        """Wait for batches behind a position."""
+        entries = self._read(self.channels.message_log, after, block_s, count)
+        return [_batch(position, fields) for position, fields in entries]
+
+    def recent_log(self, before: str | None, count: int) -> list[LogEntry]:
+        """Return the newest batches (older than ``before`` when given), newest first."""
+        limit = "+" if before is None else f"({before}"
+        with plain_errors(self.address):
+            entries: Any = self._client.xrevrange(
+                self.channels.message_log, max=limit, min="-", count=count
+            )
+        return [_batch(str(position, "ascii"), fields) for position, fields in entries]
+
+    def topic_page(self, *, after: str | None, prefix: str, limit: int) -> TopicPage:
+        """Return a page of the topic index in byte order of the names."""
+        start = b"[" + prefix.encode() if prefix else b"-"
+        if after is not None and after.encode() >= prefix.encode():
+            start = b"(" + after.encode()
+        # 0xFF never occurs in UTF-8, so this is the end of everything that begins with it.
+        end = b"(" + prefix.encode() + b"\xff" if prefix else b"+"
+        with plain_errors(self.address):
+            names: Any = self._client.zrange(
+                self.channels.topic_names, start, end, bylex=True, offset=0, num=limit
+            )
+            pipeline = self._client.pipeline(transaction=False)
+            pipeline.zcard(self.channels.topic_names)
+            if names:
+                pipeline.hmget(self.channels.topic_values, names)
+            answers = pipeline.execute()
+        entries = [_entry(value) for value in answers[1]] if names else []
+        return TopicPage(
+            entries=[entry for entry in entries if entry is not None],
+            last=names[-1].decode(errors="replace") if len(names) == limit else None,
+            count=int(answers[0]),
+            unreadable=sum(entry is None for entry in entries),
+        )
+
+    def send(self, command: Command) -> int:
+        """Send a command; return how many listeners received it."""
+        with plain_errors(self.address):
+            return int(self._client.publish(self.channels.COMMANDS, codec.encode(command)))
+
+    def wait_reply(self, command_id: str, timeout_s: float) -> CommandReply | None:
+        """Wait for the one reply of a command; None when none came in time."""
+        if not self._waits.acquire(blocking=False):
+            raise QueueFullError("too many publishes are waiting for their result; try again")
+        try:
+            return self._pop_reply(command_id, time.monotonic() + timeout_s)
+        finally:
+            self._waits.release()
+
+    def _pop_reply(self, command_id: str, deadline: float) -> CommandReply | None:
+        # In slices, so that no single answer is waited for longer than a connection's deadline.
+        while (left := deadline - time.monotonic()) > 0:
+            with plain_errors(self.address):
+                popped = self._client.blpop(
+                    [self.channels.reply(command_id)], timeout=max(0.05, min(left, WAIT_SLICE_S))
+                )
+            if popped:
+                try:
+                    return codec.decode(popped[1], CommandReply)
+                except ContractError as error:
+                    raise BusError(f"the bridge's reply cannot be read: {error}") from error
+        return None
+
+    def _read(
+        self, stream: str, after: str, block_s: float, count: int
+    ) -> list[tuple[str, dict[bytes, bytes]]]:
+        with plain_errors(self.address):
+            answer: Any = self._client.xread(
+                {stream: after}, count=count, block=int(block_s * 1000)
+            )
+        if not answer:
+            return []
+        _, entries = answer[0]
+        return [(str(position, "ascii"), fields) for position, fields in entries]
+
+
+def position_key(position: str) -> tuple[int, int]:
+    """Return a stream id as a pair that can be compared."""
+    first, _, second = position.partition("-")
+    return int(first), int(second or 0)
+
+
+def _event(position: str, fields: dict[bytes, bytes]) -> EventEntry:
+    channel, document = fields.get(b"c"), fields.get(b"d")
+    name = None if channel is None else channel.decode(errors="replace")
+    return EventEntry(position, name, document)
+
+
+def _batch(position: str, fields: dict[bytes, bytes]) -> LogEntry:
+    packed = fields.get(b"b")
+    if packed is None:
+        return LogEntry(position, None)
+    try:
+        return LogEntry(position, codec.unpack_batch(packed))
+    except ContractError:
+        return LogEntry(position, None)
+
+
+def _entry(value: bytes | None) -> TopicEntry | None:
+    if value is None:
+        return None
+    try:
+        return codec.unpack_entry(value)
+    except ContractError:
+        return None
