@@ -10,7 +10,7 @@ from tests.support.servers import Broker, RedisServer, running
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
-    """A running mosquitto on a free port."""
+    """Run a mosquitto on a free port."""
     server = Broker(tmp_path)
     with running(server):
         yield server
@@ -18,7 +18,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 @pytest.fixture
 def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
-    """A running Redis on a free port."""
+    """Run a Redis on a free port."""
     server = RedisServer(tmp_path)
     with running(server):
         yield server

@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import redis
 
@@ -64,7 +64,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 env=self.env,
-                preexec_fn=lambda: _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
+                preexec_fn=lambda: _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),  # noqa: PLW1509
             )
         return self
 
@@ -149,8 +149,8 @@ class RedisServer(Child):
         wait_for(self._answers, f"redis answers\n{self.output()}")
         return self
 
-    def client(self) -> redis.Redis:
-        """Return a fresh client that decodes nothing."""
+    def client(self) -> Any:
+        """Return a fresh redis-py client that decodes nothing; untyped, as its answers are."""
         return redis.Redis(port=self.port, password=self.password, socket_timeout=5)
 
     def _answers(self) -> bool:

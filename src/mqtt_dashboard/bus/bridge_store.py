@@ -35,7 +35,7 @@ if owner and owner ~= ARGV[1] then return 0 end
 local epoch = tonumber(redis.call('GET', KEYS[2]) or '0')
 local mine = tonumber(ARGV[3])
 if mine == 0 or epoch ~= mine then
-  mine = math.max(epoch + 1, tonumber(ARGV[4]))
+  mine = math.max(epoch + 1, mine + 1, tonumber(ARGV[4]))
   redis.call('SET', KEYS[2], string.format('%d', mine))
 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])

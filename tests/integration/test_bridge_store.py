@@ -1,0 +1,188 @@
+"""The bridge's writes against a real Redis: the lease, the fence, one round trip per batch."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from mqtt_dashboard.bridge.forwarder import Forwarder
+from mqtt_dashboard.bridge.inbox import Inbox
+from mqtt_dashboard.bridge.lease import Lease
+from mqtt_dashboard.bus.bridge_store import BridgeStore
+from mqtt_dashboard.bus.connection import open_client
+from mqtt_dashboard.clock import ManualClock, SystemClock
+from mqtt_dashboard.config import RedisSettings, load
+from mqtt_dashboard.contract import codec
+from mqtt_dashboard.contract.channels import RedisChannels
+from mqtt_dashboard.contract.messages import LogMessage, MessageReceived, TopicEntry, WantedFilter
+from mqtt_dashboard.errors import BusError, FencedError
+from mqtt_dashboard.mqtt.client import Incoming
+from tests.support.servers import RedisServer, wait_for
+
+NAMES = RedisChannels()
+
+
+class Seen:
+    """Keeps what the forwarder reports."""
+
+    def __init__(self) -> None:
+        self.messages: list[LogMessage] = []
+
+    def note(self, messages: list[LogMessage]) -> None:
+        self.messages += messages
+
+
+@pytest.fixture
+def store(redis_server: RedisServer) -> Iterator[BridgeStore]:
+    settings = load(
+        RedisSettings, {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(redis_server.port)}
+    )
+    client = open_client(settings, "test")
+    yield BridgeStore(client, NAMES, settings.address)
+    client.close()
+
+
+def incoming(number: int, *, token: int = 0, payload: bytes = b"v") -> Incoming:
+    return Incoming(f"t/{number}", payload, 1 if token else 0, False, False, None, token)
+
+
+def no_wait(_seconds: float) -> bool:
+    return False
+
+
+def test_only_one_bridge_holds_the_lease(store: BridgeStore) -> None:
+    """P41: the second bridge gets nothing until the first one gives up or goes silent."""
+    first, second = Lease(store, "one", SystemClock()), Lease(store, "two", SystemClock())
+    assert first.renew()
+    assert not second.renew()
+    assert (first.held, second.held) == (True, False)
+    epoch = first.epoch
+    first.release()
+    assert second.renew()
+    assert second.epoch > epoch
+
+
+def test_a_thawed_bridge_writes_nothing(store: BridgeStore, redis_server: RedisServer) -> None:
+    """P55: what an overtaken bridge still had to write is refused by Redis itself."""
+    first, second = Lease(store, "one", SystemClock()), Lease(store, "two", SystemClock())
+    first.renew()
+    stale = first.epoch
+    redis_server.client().delete(NAMES.bridge_lease)  # as if it had run out
+    second.renew()
+    with pytest.raises(FencedError):
+        store.append(stale, b"packed", [b"{}"], 10)
+    with pytest.raises(FencedError):
+        store.write_topics(stale, [TopicEntry("a", b"", 0, 0, False, 1, 0.0, 0.0, 0.0)])
+    assert redis_server.client().xlen(NAMES.message_log) == 0
+    assert not first.renew()
+    assert not first.held
+
+
+def test_the_lease_is_doubted_while_redis_is_silent(
+    store: BridgeStore, redis_server: RedisServer
+) -> None:
+    """A holder that could not renew stops acting before anybody else can take over."""
+    clock = ManualClock()
+    lease = Lease(store, "one", clock)
+    lease.renew()
+    assert lease.safe
+    redis_server.freeze()
+    try:
+        clock.advance(3.1)
+        assert not lease.safe
+        assert lease.held
+        with pytest.raises(BusError, match="does not answer in time"):
+            lease.renew()
+    finally:
+        redis_server.thaw()
+
+
+def test_the_epoch_grows_even_when_redis_lost_its_data(
+    store: BridgeStore, redis_server: RedisServer
+) -> None:
+    """Positions of two reigns never look alike, although Redis was emptied in between."""
+    lease = Lease(store, "one", SystemClock())
+    lease.renew()
+    before = lease.epoch
+    redis_server.client().flushall()
+    assert lease.renew()
+    assert lease.epoch > before
+
+
+def test_a_batch_is_one_log_entry_and_one_document_each(
+    store: BridgeStore, redis_server: RedisServer
+) -> None:
+    """P17, P18, P37: bytes survive, every message is numbered, acknowledged after the write."""
+    lease, inbox, seen = Lease(store, "one", SystemClock()), Inbox(10_000_000), Seen()
+    lease.renew()
+    acknowledged: list[int] = []
+
+    def acknowledge(tokens: list[int]) -> None:
+        assert redis_server.client().xlen(NAMES.message_log) == 1
+        acknowledged.extend(tokens)
+
+    listener = redis_server.client().pubsub()
+    listener.subscribe(NAMES.MQTT_MESSAGES)
+    assert listener.get_message(timeout=2)
+    forwarder = Forwarder(inbox, store, lease, seen, acknowledge, 10_000_000)
+    inbox.offer([incoming(1, token=11, payload=b"\xff\x00"), incoming(2), incoming(3, token=12)], 5)
+    forwarder.turn(no_wait)
+
+    documents = []
+    for _ in range(3):
+        heard = wait_for(lambda: listener.get_message(timeout=1), "a document")
+        documents.append(codec.decode(heard["data"], MessageReceived))
+    assert [document.seq for document in documents] == [1, 2, 3]
+    assert (documents[0].payload, documents[0].encoding) == ("/wA=", "base64")
+    assert {document.epoch for document in documents} == {lease.epoch}
+    ((_id, fields),) = redis_server.client().xrange(NAMES.message_log)
+    batch = codec.unpack_batch(fields[b"b"])
+    assert (batch.first_seq, [m.payload for m in batch.messages]) == (1, [b"\xff\x00", b"v", b"v"])
+    assert acknowledged == [11, 12]
+    assert len(seen.messages) == 3
+    assert inbox.traffic().forwarded == 3
+
+
+def test_nothing_is_lost_while_redis_is_away(store: BridgeStore, redis_server: RedisServer) -> None:
+    """P01, P10: the batch stays sealed, is retried, and keeps its numbers."""
+    lease, inbox, seen = Lease(store, "one", SystemClock()), Inbox(10_000_000), Seen()
+    lease.renew()
+    acknowledged: list[int] = []
+    forwarder = Forwarder(inbox, store, lease, seen, acknowledged.extend, 10_000_000)
+    redis_server.freeze()
+    inbox.offer([incoming(1, token=1)], 1.0)
+    forwarder.turn(no_wait)
+    assert (acknowledged, inbox.traffic().queued) == ([], 1)
+    redis_server.thaw()
+
+    def written() -> bool:
+        forwarder.turn(no_wait)
+        return bool(acknowledged)
+
+    wait_for(written, "the batch is written")
+    assert acknowledged == [1]
+    entries = redis_server.client().xrange(NAMES.message_log)
+    # The frozen Redis may execute the first attempt when it thaws: a duplicate with one number.
+    assert {codec.unpack_batch(fields[b"b"]).first_seq for _id, fields in entries} == {1}
+
+
+def test_the_message_log_keeps_to_its_bytes(store: BridgeStore, redis_server: RedisServer) -> None:
+    """The log is trimmed by bytes, not by a number of messages."""
+    lease, inbox = Lease(store, "one", SystemClock()), Inbox(100_000_000)
+    lease.renew()
+    limit = 2 * 1024 * 1024
+    forwarder = Forwarder(inbox, store, lease, Seen(), lambda _tokens: None, limit)
+    for number in range(120):
+        inbox.offer([incoming(number, payload=b"x" * 100_000)], 1.0)
+        forwarder.turn(no_wait)
+    used = redis_server.client().memory_usage(NAMES.message_log)
+    assert used is not None
+    assert limit / 2 < used < limit * 1.3
+
+
+def test_wanted_filters_survive(store: BridgeStore, redis_server: RedisServer) -> None:
+    """P32: filters are stored and read back; what cannot be read is left out."""
+    store.store_subscription(WantedFilter(filter="a/#", qos=1, count=2))
+    redis_server.client().hset(NAMES.subscriptions, "broken", b"\xff not json")
+    assert [(one.filter, one.count) for one in store.load_subscriptions()] == [("a/#", 2)]
+    store.forget_subscription("a/#")
+    assert store.load_subscriptions() == []
