@@ -102,6 +102,7 @@ class Session:
     maximum_qos: int = 2
     retain_available: bool = True
     wildcards_available: bool = True
+    shared_available: bool = True
     subscription_ids_available: bool = True
 
 

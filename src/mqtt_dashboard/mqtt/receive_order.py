@@ -1,0 +1,68 @@
+"""Acknowledgements of received messages: in receive order, and only to the same connection.
+
+A token carries the number of its connection, so that an acknowledgement that comes after a
+reconnect is recognised and dropped: the broker sends that message again.
+"""
+
+from collections import deque
+from struct import Struct
+from typing import Final
+
+from mqtt_dashboard.mqtt.v5_frames import BrokerError
+
+_CONNECTION_SHIFT: Final = 40
+_PUBACK: Final = 0x40
+_PUBREC: Final = 0x50
+_PUBCOMP: Final = 0x70
+_RECEIVE_MAXIMUM_EXCEEDED: Final = 0x93
+
+_packet = Struct(">BBH").pack
+
+
+class ReceiveOrder:
+    """What was received at QoS 1 and 2 and is not acknowledged yet, oldest first."""
+
+    def __init__(self, connection: int, receive_maximum: int) -> None:
+        self._base = connection << _CONNECTION_SHIFT
+        self._limit = receive_maximum
+        self._next = self._base + 1
+        self._oldest = self._next
+        self._answers: deque[bytes] = deque()
+        self._settled: set[int] = set()
+        # QoS 2: delivered and not released yet; the broker may send these again.
+        self._unreleased: set[int] = set()
+
+    def number(self, packet_id: int, qos: int) -> int:
+        """Return the token of a message just received, 0 for a QoS 2 message seen before."""
+        if qos == 2:
+            if packet_id in self._unreleased:
+                return 0
+            self._unreleased.add(packet_id)
+        if len(self._answers) >= self._limit:
+            reason = f"the broker sent more than {self._limit} unconfirmed messages"
+            raise BrokerError(reason, _RECEIVE_MAXIMUM_EXCEEDED)
+        self._answers.append(_packet(_PUBREC if qos == 2 else _PUBACK, 2, packet_id))
+        token = self._next
+        self._next += 1
+        return token
+
+    def settle(self, token: int) -> None:
+        """Note that a message is durable (or can never be read)."""
+        if self._oldest <= token < self._next:
+            self._settled.add(token)
+
+    def due(self) -> bytes:
+        """Return the packets that may go out: no message overtakes an older one."""
+        packets = []
+        while self._oldest in self._settled:
+            self._settled.discard(self._oldest)
+            self._oldest += 1
+            packets.append(self._answers.popleft())
+        return b"".join(packets)
+
+    def release(self, packet_id: int) -> bytes:
+        """Return the PUBCOMP for a PUBREL."""
+        if packet_id in self._unreleased:
+            self._unreleased.discard(packet_id)
+            return _packet(_PUBCOMP, 2, packet_id)
+        return _packet(_PUBCOMP, 3, packet_id) + b"\x92"

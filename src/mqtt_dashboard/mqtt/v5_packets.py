@@ -1,0 +1,109 @@
+"""The one place that touches the MQTT 5 codec: packets we send, packets of the broker we read."""
+
+from typing import Final
+
+import mqtt5
+
+from mqtt_dashboard.contract.topics import check_filter, split_shared
+from mqtt_dashboard.errors import TopicError
+from mqtt_dashboard.mqtt.client import LinkOptions, Outgoing, Wanted
+from mqtt_dashboard.mqtt.v5_frames import MALFORMED, BrokerError
+
+PING: Final = mqtt5.PingReqPacket().write()
+
+_QOS: Final = (mqtt5.QoS.AT_MOST_ONCE, mqtt5.QoS.AT_LEAST_ONCE, mqtt5.QoS.EXACTLY_ONCE)
+_LONGEST_EXPIRY: Final = 0xFFFFFFFF
+
+
+def read(frame: bytes) -> mqtt5.Packet:
+    """Read one whole packet of the broker; raise `BrokerError` when it is malformed."""
+    try:
+        return mqtt5.read(memoryview(frame))[0]
+    except (IndexError, ValueError) as error:
+        raise BrokerError(f"the broker sent a malformed packet: {error}", MALFORMED) from error
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        # The codec panics, with an exception that is no Exception, on text that is not UTF-8.
+        if type(error).__name__ != "PanicException":
+            raise
+        reason = "the broker sent text that is not valid UTF-8"
+        raise BrokerError(reason, MALFORMED) from None
+
+
+def connect(options: LinkOptions) -> bytes:
+    """Return the CONNECT packet that resumes the session."""
+    will = options.will
+    return mqtt5.ConnectPacket(
+        options.client_id,
+        username=options.username,
+        password=None if options.password is None else options.password.encode(),
+        clean_start=False,
+        will=None
+        if will is None
+        else mqtt5.Will(will.topic, payload=will.payload, qos=_QOS[will.qos], retain=will.retain),
+        keep_alive=options.keepalive,
+        session_expiry_interval=options.session_expiry,
+        receive_max=options.receive_maximum,
+        topic_alias_max=0,
+        max_packet_size=options.max_packet_size,
+    ).write()
+
+
+def publish(message: Outgoing, packet_id: int, now: float) -> bytes:
+    """Return the PUBLISH packet; it expires at the broker when the message's deadline passes."""
+    seconds = max(1, round(min(message.deadline - now, _LONGEST_EXPIRY)))
+    return mqtt5.PublishPacket(
+        message.topic,
+        message.payload,
+        qos=_QOS[message.qos],
+        retain=message.retain,
+        packet_id=packet_id or None,
+        # A retained message is a value to keep; its deadline is about sending, not about keeping.
+        message_expiry_interval=None if message.retain else seconds,
+    ).write()
+
+
+def pubrel(packet_id: int, *, known: bool) -> bytes:
+    """Return the answer to a PUBREC."""
+    code = mqtt5.PubRelReasonCode.SUCCESS if known else mqtt5.PubRelReasonCode.PACKET_ID_NOT_FOUND
+    return mqtt5.PubRelPacket(packet_id, reason_code=code).write()
+
+
+def subscribe(packet_id: int, wanted: list[Wanted]) -> bytes:
+    """Return a SUBSCRIBE packet that keeps the publishers' retain flag (Retain As Published)."""
+    handling = mqtt5.RetainHandling
+    filters = [
+        mqtt5.TopicFilter(
+            entry.filter,
+            # QoS 2 would keep phases of a message in memory on both sides for no gain here.
+            max_qos=_QOS[min(entry.qos, 1)],
+            retain_as_published=True,
+            retain_handling=handling.SEND_ALWAYS if entry.retained else handling.SEND_NEVER,
+        )
+        for entry in wanted
+    ]
+    return mqtt5.SubscribePacket(packet_id, filters).write()
+
+
+def unsubscribe(packet_id: int, filters: list[str]) -> bytes:
+    """Return an UNSUBSCRIBE packet."""
+    return mqtt5.UnsubscribePacket(packet_id, filters).write()
+
+
+def disconnect(code: int) -> bytes:
+    """Return a DISCONNECT packet."""
+    return mqtt5.DisconnectPacket(reason_code=mqtt5.DisconnectReasonCode(code)).write()
+
+
+def refused_locally(topic_filter: str, *, wildcards: bool, shared: bool) -> str | None:
+    """Say why the broker would refuse a filter by what it told at CONNACK."""
+    try:
+        group, inner = split_shared(check_filter(topic_filter))
+    except TopicError as error:
+        return str(error)
+    if group is not None and not shared:
+        return "the broker does not support shared subscriptions"
+    if not wildcards and ("+" in inner or "#" in inner):
+        return "the broker does not support wildcards in filters"
+    return None
