@@ -7,6 +7,10 @@ from mqtt_dashboard.clock import ManualClock, SystemClock
 from tests.support.servers import wait_for
 
 
+def sleep_long(wait: Callable[[float], bool]) -> None:
+    wait(30)
+
+
 def test_a_dead_loop_is_reported() -> None:
     """P43: an exception in a loop is seen from outside, with its name."""
 
@@ -24,7 +28,7 @@ def test_a_dead_loop_is_reported() -> None:
 def test_a_stuck_loop_is_reported() -> None:
     """P43: a loop that makes no turn is a problem even though its thread lives."""
     clock = ManualClock()
-    loop = Loop("slow", lambda wait: wait(30) and None, clock, stuck_after=5)
+    loop = Loop("slow", sleep_long, clock, stuck_after=5)
     loop.start()
     assert loop.problem() is None
     clock.advance(6)
@@ -36,7 +40,7 @@ def test_a_stuck_loop_is_reported() -> None:
 
 def test_a_stopped_loop_is_no_problem() -> None:
     """A loop wakes up at once when asked to stop."""
-    loop = Loop("calm", lambda wait: wait(30) and None, SystemClock())
+    loop = Loop("calm", sleep_long, SystemClock())
     loop.start()
     loop.stop()
     assert loop.join(2)
