@@ -1,0 +1,32 @@
+"""`mqtt-dashboard demo`: play invented devices against a broker."""
+
+import click
+
+from mqtt_dashboard import config
+from mqtt_dashboard.config import MqttSettings
+from mqtt_dashboard.embedded.demo_traffic import ROOT, DemoPublisher, Plant
+from mqtt_dashboard.errors import ConfigError
+from mqtt_dashboard.service import StopSignal
+
+
+@click.command("demo")
+@click.option("--seed", default=1, show_default=True, help="The same seed tells the same story.")
+def command(seed: int) -> None:
+    """Publish invented device data below demo/ until stopped.
+
+    About 30 messages a second of rooms, machines and meters go to the broker that
+    MQTT_BROKER_HOST or MQTT_URL names. What was retained is taken back at the end.
+    """
+    try:
+        settings = config.load(MqttSettings)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(2) from error
+    stop = StopSignal()
+    stop.install()
+    assert settings.port is not None
+    publisher = DemoPublisher(Plant(seed), settings.host, settings.port)
+    publisher.sign_in(settings)
+    click.echo(f"Publishing below {ROOT}/ to {settings.host}:{settings.port}; Ctrl-C stops.")
+    publisher.run(stop)
+    click.echo(f"Published {publisher.published} messages.")
