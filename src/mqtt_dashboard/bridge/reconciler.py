@@ -80,7 +80,9 @@ class Reconciler:
             held = self._held.get(topic_filter)
             if held is not None:
                 held.granted, held.error = qos, error
-            if error is not None:
+            if error is None:
+                log.info("mqtt.granted", filter=topic_filter, qos=qos)
+            else:
                 log.warning("mqtt.filter_refused", filter=topic_filter, reason=error)
                 if topic_filter in FALLBACK:
                     self._refused.add(topic_filter)

@@ -1,0 +1,18 @@
+"""A bridge between a real broker and a real Redis."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.servers import Broker, RedisServer, running
+from tests.support.services import BridgeProcess
+
+
+@pytest.fixture
+def bridge(tmp_path: Path, broker: Broker, redis_server: RedisServer) -> Iterator[BridgeProcess]:
+    """Run a bridge with default settings and wait until it carries messages."""
+    process = BridgeProcess(tmp_path, broker.port, redis_server)
+    with running(process):
+        process.wait_ready()
+        yield process
