@@ -58,7 +58,7 @@ e2e: dev ui ## Run the browser tests only
 
 bench: dev ## Measure throughput and latency on this machine
 	@scripts/system_packages.sh
-	@$(PY) -m bench $(ARGS)
+	@$(PY) -m bench.run $(ARGS)
 
 screenshots: dev ui ## Take pictures of every view, light and dark, wide and narrow
 	@scripts/system_packages.sh
