@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeVar
 
+from mqtt_dashboard.contract.topics import check_filter, split_shared
+from mqtt_dashboard.errors import TopicError
 from mqtt_dashboard.logs import get
-from mqtt_dashboard.mqtt import reasons, v5_packets
+from mqtt_dashboard.mqtt import reasons
 from mqtt_dashboard.mqtt.client import Session, Wanted
-from mqtt_dashboard.mqtt.packet_ids import PacketIds
 
 ANSWER_SECONDS: Final = 10.0
 _FILTERS_PER_PACKET: Final = 50
@@ -31,13 +32,24 @@ class _Asked:
 
 
 class Asking:
-    """Belongs to the connection's thread; ``send`` queues bytes for the socket."""
+    """Belongs to the connection's thread.
 
-    def __init__(self, ids: PacketIds, send: Callable[[bytes], None], granted: Granted) -> None:
+    ``subscribe`` and ``unsubscribe`` send one packet and return its id, None when none is free;
+    ``finished`` takes an id back.
+    """
+
+    def __init__(
+        self,
+        subscribe: Callable[[list[Wanted]], int | None],
+        unsubscribe: Callable[[list[str]], int | None],
+        finished: Callable[[int], None],
+        granted: Granted,
+    ) -> None:
         self.session: Session | None = None
         self.max_packet_size: int | None = None
-        self._ids = ids
-        self._send = send
+        self._subscribe = subscribe
+        self._unsubscribe = unsubscribe
+        self._finished = finished
         self._granted = granted
         self._open: dict[int, _Asked] = {}
 
@@ -45,34 +57,34 @@ class Asking:
         """Ask for filters; those the broker cannot take are answered at once."""
         fitting = [entry for entry in wanted if self._fits(entry.filter)]
         for part in _chunks(fitting):
-            packet_id = self._ids.take()
             filters = [entry.filter for entry in part]
+            packet_id = self._subscribe(part)
             if packet_id is None:
                 self._refuse(filters, "no packet id is free")
-                continue
-            self._open[packet_id] = _Asked(filters, now + ANSWER_SECONDS, subscribing=True)
-            self._send(v5_packets.subscribe(packet_id, part))
+            else:
+                self._open[packet_id] = _Asked(filters, now + ANSWER_SECONDS, subscribing=True)
 
     def unsubscribe(self, filters: list[str], now: float) -> None:
         """Give filters up."""
         for part in _chunks(filters):
-            packet_id = self._ids.take()
+            packet_id = self._unsubscribe(part)
             if packet_id is None:
                 _log.warning("mqtt.unsubscribe_refused", reason="no packet id is free")
-                continue
-            self._open[packet_id] = _Asked(part, now + ANSWER_SECONDS, subscribing=False)
-            self._send(v5_packets.unsubscribe(packet_id, part))
+            else:
+                self._open[packet_id] = _Asked(part, now + ANSWER_SECONDS, subscribing=False)
 
     def answered(
-        self, packet_id: int, codes: list[int], text: str | None, *, subscribing: bool
+        self, packet_id: int, codes: list[int] | None, text: str | None, *, subscribing: bool
     ) -> None:
-        """Take a SUBACK or UNSUBACK."""
+        """Take a SUBACK or UNSUBACK; the latter has no codes at MQTT 3.1.1."""
         asked = self._open.get(packet_id)
         if asked is None or asked.subscribing is not subscribing:
             _log.warning("mqtt.unexpected_answer", packet_id=packet_id, subscribing=subscribing)
             return
         del self._open[packet_id]
-        self._ids.give_back(packet_id)
+        self._finished(packet_id)
+        if codes is None:
+            return
         if len(codes) != len(asked.filters):
             told = f"the broker answered {len(asked.filters)} filters with {len(codes)} codes"
             self._give_up(asked, told)
@@ -100,7 +112,7 @@ class Asking:
 
     def _fits(self, topic_filter: str) -> bool:
         session = self.session
-        problem = v5_packets.refused_locally(
+        problem = _refused_locally(
             topic_filter,
             wildcards=session is None or session.wildcards_available,
             shared=session is None or session.shared_available,
@@ -129,3 +141,16 @@ def _chunks(entries: list[Entry]) -> list[list[Entry]]:
     while chunk := list(islice(rest, _FILTERS_PER_PACKET)):
         chunks.append(chunk)
     return chunks
+
+
+def _refused_locally(topic_filter: str, *, wildcards: bool, shared: bool) -> str | None:
+    """Say why the broker would refuse a filter by what it told at CONNACK."""
+    try:
+        group, inner = split_shared(check_filter(topic_filter))
+    except TopicError as error:
+        return str(error)
+    if group is not None and not shared:
+        return "the broker does not support shared subscriptions"
+    if not wildcards and ("+" in inner or "#" in inner):
+        return "the broker does not support wildcards in filters"
+    return None

@@ -13,6 +13,8 @@ NO_ANSWER: Final = "the broker does not answer"
 CLOSED_BY_US: Final = "closed by us"
 GONE: Final = "the broker closed the connection"
 
+MALFORMED: Final = 0x81
+PROTOCOL_ERROR: Final = 0x82
 TAKEN_OVER: Final = 0x8E
 UNSUPPORTED_VERSION: Final = 0x84
 
@@ -60,6 +62,23 @@ _WORDS: Final = {
 _FINAL: Final = {0x85, 0x86, 0x87, 0x8A, 0x8C}
 
 _OLD_CODES: Final = {1: 0x84, 2: 0x85, 3: 0x88, 4: 0x86, 5: 0x87}
+
+
+class BrokerError(Exception):
+    """The broker broke the protocol; the connection ends with reason ``code``."""
+
+    def __init__(self, reason: str, code: int = PROTOCOL_ERROR) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.code = code
+
+
+class EndedError(Exception):
+    """The connection ended; ``loss`` says how."""
+
+    def __init__(self, loss: Loss) -> None:
+        super().__init__(loss.reason)
+        self.loss = loss
 
 
 def words(code: int, text: str | None = None) -> str:

@@ -5,18 +5,12 @@ reconnect is recognised and dropped: the broker sends that message again.
 """
 
 from collections import deque
-from struct import Struct
 from typing import Final
 
-from mqtt_dashboard.mqtt.v5_frames import BrokerError
+from mqtt_dashboard.mqtt.reasons import BrokerError
 
 _CONNECTION_SHIFT: Final = 40
-_PUBACK: Final = 0x40
-_PUBREC: Final = 0x50
-_PUBCOMP: Final = 0x70
 _RECEIVE_MAXIMUM_EXCEEDED: Final = 0x93
-
-_packet = Struct(">BBH").pack
 
 
 class ReceiveOrder:
@@ -27,7 +21,7 @@ class ReceiveOrder:
         self._limit = receive_maximum
         self._next = self._base + 1
         self._oldest = self._next
-        self._answers: deque[bytes] = deque()
+        self._waiting: deque[tuple[int, int]] = deque()
         self._settled: set[int] = set()
         # QoS 2: delivered and not released yet; the broker may send these again.
         self._unreleased: set[int] = set()
@@ -38,10 +32,10 @@ class ReceiveOrder:
             if packet_id in self._unreleased:
                 return 0
             self._unreleased.add(packet_id)
-        if len(self._answers) >= self._limit:
+        if len(self._waiting) >= self._limit:
             reason = f"the broker sent more than {self._limit} unconfirmed messages"
             raise BrokerError(reason, _RECEIVE_MAXIMUM_EXCEEDED)
-        self._answers.append(_packet(_PUBREC if qos == 2 else _PUBACK, 2, packet_id))
+        self._waiting.append((packet_id, qos))
         token = self._next
         self._next += 1
         return token
@@ -51,18 +45,17 @@ class ReceiveOrder:
         if self._oldest <= token < self._next:
             self._settled.add(token)
 
-    def due(self) -> bytes:
-        """Return the packets that may go out: no message overtakes an older one."""
-        packets = []
+    def due(self) -> list[tuple[int, int]]:
+        """Return packet id and QoS of what may be acknowledged: nothing overtakes an older one."""
+        due = []
         while self._oldest in self._settled:
             self._settled.discard(self._oldest)
             self._oldest += 1
-            packets.append(self._answers.popleft())
-        return b"".join(packets)
+            due.append(self._waiting.popleft())
+        return due
 
-    def release(self, packet_id: int) -> bytes:
-        """Return the PUBCOMP for a PUBREL."""
-        if packet_id in self._unreleased:
-            self._unreleased.discard(packet_id)
-            return _packet(_PUBCOMP, 2, packet_id)
-        return _packet(_PUBCOMP, 3, packet_id) + b"\x92"
+    def release(self, packet_id: int) -> bool:
+        """Forget a QoS 2 message whose sender released it; return whether it was known."""
+        known = packet_id in self._unreleased
+        self._unreleased.discard(packet_id)
+        return known

@@ -11,9 +11,8 @@ from typing import Any, Final
 
 from mqtt_dashboard.contract.messages import MessageProperties
 from mqtt_dashboard.mqtt.client import Incoming
+from mqtt_dashboard.mqtt.reasons import MALFORMED, BrokerError
 
-MALFORMED: Final = 0x81
-PROTOCOL_ERROR: Final = 0x82
 TOPIC_ALIAS_INVALID: Final = 0x94
 PACKET_TOO_LARGE: Final = 0x95
 
@@ -22,15 +21,6 @@ _KNOWN_TOPICS: Final = 16_384
 _short = Struct(">H").unpack_from
 _long = Struct(">I").unpack_from
 _make = tuple.__new__
-
-
-class BrokerError(Exception):
-    """The broker broke the protocol; the connection ends with reason ``code``."""
-
-    def __init__(self, reason: str, code: int = PROTOCOL_ERROR) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.code = code
 
 
 class UnreadableError(Exception):

@@ -8,16 +8,16 @@ import contextlib
 import select
 import socket
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.mqtt import reasons, v5_packets
 from mqtt_dashboard.mqtt.client import Loss
-from mqtt_dashboard.mqtt.socket_io import Inlet, Outlet, Waker, hang_up
-from mqtt_dashboard.mqtt.v5_frames import BrokerError
-from mqtt_dashboard.mqtt.v5_session import EndedError, V5Session
+from mqtt_dashboard.mqtt.reasons import BrokerError, EndedError
+from mqtt_dashboard.mqtt.socket_io import Inlet, Outlet, hang_up
+from mqtt_dashboard.mqtt.threaded_link import Conversation
+from mqtt_dashboard.mqtt.v5_session import V5Session
 
 NAP_SECONDS: Final = 0.001
 DENSE_BYTES: Final = 4096
@@ -26,8 +26,8 @@ CLOSE_SECONDS: Final = 1.0
 _FAULT: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
-class Loop:
-    """One connection from CONNECT to the last byte; `ask` is for other threads."""
+class Loop(Conversation):
+    """One connection from CONNECT to the last byte."""
 
     def __init__(
         self,
@@ -38,28 +38,32 @@ class Loop:
         take_close: Callable[[], int | None],
         address: str,
     ) -> None:
+        super().__init__(clock)
         self.session = session
-        self.waker = Waker()
+        self.outbox = session.outbox
+        self.asking = session.asking
         self._socket = connection
         self._inlet = Inlet(connection)
         self._outlet = outlet
-        self._clock = clock
         self._take_close = take_close
         self._address = address
-        self._actions: deque[Callable[[], None]] = deque()
         self._poll = select.poll()
         self._paused = False
         self._dense = False
 
-    def ask(self, action: Callable[[], None]) -> None:
-        """Let the loop's thread do something at its next turn."""
-        self._actions.append(action)
-        self.waker.wake()
+    @property
+    def open(self) -> bool:
+        """Tell whether the broker accepted the connection."""
+        return self.session.open
+
+    def acknowledge(self, tokens: list[int]) -> None:
+        """Acknowledge what is durable, in receive order."""
+        self.session.acknowledge(tokens)
 
     def pause(self, *, paused: bool) -> None:
-        """Stop or resume reading; belongs to the loop's thread, like all below."""
+        """Stop or resume reading."""
         self._paused = paused
-        self.session.liveness.pause(self._clock.monotonic(), paused=paused)
+        self.session.liveness.pause(self.clock.monotonic(), paused=paused)
 
     def serve(self) -> Loss:
         """Run the connection to its end, then give everything back."""
@@ -75,18 +79,18 @@ class Loop:
         finally:
             self._socket.close()
             self.waker.close()
-            self.session.outbox.close(loss.reason, self._clock.monotonic())
+            self.session.outbox.close(loss.reason, self.clock.monotonic())
 
     def _until_end(self) -> tuple[Loss, int | None]:
         """Return the loss, and the reason code to say goodbye with if there is anyone to hear."""
         try:
             self._poll.register(self.waker.fileno(), select.POLLIN)
             self.session.greet()
-            closing, give_up = self._take_close(), self._clock.monotonic() + CLOSE_SECONDS
+            closing, give_up = self._take_close(), self.clock.monotonic() + CLOSE_SECONDS
             while closing is None:
                 self._turn()
-                closing, give_up = self._take_close(), self._clock.monotonic() + CLOSE_SECONDS
-            while self.session.open and self._busy() and self._clock.monotonic() < give_up:
+                closing, give_up = self._take_close(), self.clock.monotonic() + CLOSE_SECONDS
+            while self.session.open and self._busy() and self.clock.monotonic() < give_up:
                 self._turn(at_most=give_up)
         except EndedError as ended:
             return ended.loss, None
@@ -100,20 +104,19 @@ class Loop:
         session = self.session
         if self._dense:
             time.sleep(NAP_SECONDS)
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         until = session.next_deadline()
         if at_most is not None:
             until = min(until, at_most)
-        readable = self._wait(0.0 if self._dense or self._actions else until - now)
-        while self._actions:
-            self._actions.popleft()()
+        readable = self._wait(0.0 if self._dense or self.asked else until - now)
+        self.act()
         if readable:
             self._read()
         else:
             self._dense = False
-        session.tick(self._clock.monotonic())
+        session.tick(self.clock.monotonic())
         if not self._outlet.idle:
-            session.liveness.sent(self._clock.monotonic())
+            session.liveness.sent(self.clock.monotonic())
             self._outlet.flush()
 
     def _wait(self, seconds: float) -> bool:
@@ -138,10 +141,10 @@ class Loop:
             raise EndedError(self._closed())
         self._dense = count >= DENSE_BYTES
         if count:
-            self.session.liveness.received(self._clock.monotonic())
+            self.session.liveness.received(self.clock.monotonic())
 
     def _busy(self) -> bool:
-        return bool(self._actions) or not self._outlet.idle or not self.session.outbox.empty
+        return self.asked or not self._outlet.idle or not self.session.outbox.empty
 
     def _closed(self) -> Loss:
         if self.session.open:

@@ -1,16 +1,18 @@
 """The one place that touches the MQTT 5 codec: packets we send, packets of the broker we read."""
 
+from struct import Struct
 from typing import Final
 
 import mqtt5
 
-from mqtt_dashboard.contract.topics import check_filter, split_shared
-from mqtt_dashboard.errors import TopicError
 from mqtt_dashboard.mqtt.client import LinkOptions, Outgoing, Wanted
-from mqtt_dashboard.mqtt.v5_frames import MALFORMED, BrokerError
+from mqtt_dashboard.mqtt.reasons import MALFORMED, BrokerError
 
 PING: Final = mqtt5.PingReqPacket().write()
 
+_PUBACK: Final = 0x40
+_PUBREC: Final = 0x50
+_short_packet = Struct(">BBH").pack
 _QOS: Final = (mqtt5.QoS.AT_MOST_ONCE, mqtt5.QoS.AT_LEAST_ONCE, mqtt5.QoS.EXACTLY_ONCE)
 _LONGEST_EXPIRY: Final = 0xFFFFFFFF
 
@@ -64,6 +66,19 @@ def publish(message: Outgoing, packet_id: int, now: float) -> bytes:
     ).write()
 
 
+def acknowledgements(received: list[tuple[int, int]]) -> bytes:
+    """Return PUBACK (QoS 1) or PUBREC (QoS 2) for each packet id, in order."""
+    return b"".join(
+        _short_packet(_PUBREC if qos == 2 else _PUBACK, 2, packet_id) for packet_id, qos in received
+    )
+
+
+def pubcomp(packet_id: int, *, known: bool) -> bytes:
+    """Return the answer to a PUBREL."""
+    code = mqtt5.PubCompReasonCode.SUCCESS if known else mqtt5.PubCompReasonCode.PACKET_ID_NOT_FOUND
+    return mqtt5.PubCompPacket(packet_id, reason_code=code).write()
+
+
 def pubrel(packet_id: int, *, known: bool) -> bytes:
     """Return the answer to a PUBREC."""
     code = mqtt5.PubRelReasonCode.SUCCESS if known else mqtt5.PubRelReasonCode.PACKET_ID_NOT_FOUND
@@ -94,16 +109,3 @@ def unsubscribe(packet_id: int, filters: list[str]) -> bytes:
 def disconnect(code: int) -> bytes:
     """Return a DISCONNECT packet."""
     return mqtt5.DisconnectPacket(reason_code=mqtt5.DisconnectReasonCode(code)).write()
-
-
-def refused_locally(topic_filter: str, *, wildcards: bool, shared: bool) -> str | None:
-    """Say why the broker would refuse a filter by what it told at CONNACK."""
-    try:
-        group, inner = split_shared(check_filter(topic_filter))
-    except TopicError as error:
-        return str(error)
-    if group is not None and not shared:
-        return "the broker does not support shared subscriptions"
-    if not wildcards and ("+" in inner or "#" in inner):
-        return "the broker does not support wildcards in filters"
-    return None

@@ -12,26 +12,19 @@ from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.logs import get
 from mqtt_dashboard.mqtt import reasons, v5_packets
 from mqtt_dashboard.mqtt.asking import Asking
-from mqtt_dashboard.mqtt.client import LinkOptions, Listener, Loss, Outgoing, Session
+from mqtt_dashboard.mqtt.client import LinkOptions, Listener, Loss, Outgoing, Session, Wanted
 from mqtt_dashboard.mqtt.liveness import Liveness
 from mqtt_dashboard.mqtt.outbox import Limits, Outbox, Send
 from mqtt_dashboard.mqtt.packet_ids import PacketIds
+from mqtt_dashboard.mqtt.reasons import MALFORMED, BrokerError, EndedError
 from mqtt_dashboard.mqtt.receive_order import ReceiveOrder
-from mqtt_dashboard.mqtt.v5_frames import MALFORMED, BrokerError, Decoder
+from mqtt_dashboard.mqtt.v5_frames import Decoder
 
 _CONNACK: Final = 0x20
 _DISCONNECT: Final = 0xE0
 _PINGRESP: Final = b"\xd0\x00"
 
 _log = get(__name__)
-
-
-class EndedError(Exception):
-    """The broker ended the connection in its own words."""
-
-    def __init__(self, loss: Loss) -> None:
-        super().__init__(loss.reason)
-        self.loss = loss
 
 
 class V5Session:
@@ -69,7 +62,7 @@ class V5Session:
         now = clock.monotonic()
         self._answer_by = now + options.answer_timeout
         self.liveness = Liveness(options, now)
-        self.asking = Asking(ids, queue, listener.on_granted)
+        self.asking = Asking(self._subscribe, self._unsubscribe, ids.give_back, listener.on_granted)
         self.outbox = Outbox(ids, lambda entry: self._write(entry.message, entry.packet_id), send)
 
     def greet(self) -> None:
@@ -92,8 +85,8 @@ class V5Session:
         """Send the acknowledgements that are due."""
         for token in tokens:
             self._order.settle(token)
-        if packets := self._order.due():
-            self._queue(packets)
+        if due := self._order.due():
+            self._queue(v5_packets.acknowledgements(due))
 
     def tick(self, now: float) -> None:
         """Do what is due; raise `EndedError` when the broker is silent for too long."""
@@ -119,6 +112,18 @@ class V5Session:
 
     def _write(self, message: Outgoing, packet_id: int) -> bytes:
         return v5_packets.publish(message, packet_id, self._clock.monotonic())
+
+    def _subscribe(self, wanted: list[Wanted]) -> int | None:
+        packet_id = self._ids.take()
+        if packet_id is not None:
+            self._queue(v5_packets.subscribe(packet_id, wanted))
+        return packet_id
+
+    def _unsubscribe(self, filters: list[str]) -> int | None:
+        packet_id = self._ids.take()
+        if packet_id is not None:
+            self._queue(v5_packets.unsubscribe(packet_id, filters))
+        return packet_id
 
     def _control(self, head: int, frame: bytes) -> None:
         if frame == _PINGRESP:
@@ -189,7 +194,8 @@ class V5Session:
                     packet.packet_id, int(packet.reason_code), packet.reason_str
                 )
             case mqtt5.PubRelPacket():
-                self._queue(self._order.release(packet.packet_id))
+                known = self._order.release(packet.packet_id)
+                self._queue(v5_packets.pubcomp(packet.packet_id, known=known))
             case mqtt5.SubAckPacket() | mqtt5.UnsubAckPacket():
                 self.asking.answered(
                     packet.packet_id,

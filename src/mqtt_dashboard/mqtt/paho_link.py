@@ -1,0 +1,391 @@
+"""The link for brokers that speak only MQTT 3.1.1, on paho-mqtt. The only importer of paho.
+
+paho parses and frames; the loop, the timers and the reconnects are ours, and every connection gets
+a paho client of its own, so that paho never sends an old message again behind our back. What 3.1.1
+cannot do is absent: no reason codes, no Retain As Published, no limit on what the broker sends (a
+message above ``max_packet_size`` is read, left out and counted). A QoS 2 message that paho has
+released counts as received and needs no acknowledgement.
+"""
+
+import contextlib
+import select
+import socket
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+
+from mqtt_dashboard.clock import Clock
+from mqtt_dashboard.logs import get
+from mqtt_dashboard.mqtt import reasons
+from mqtt_dashboard.mqtt.asking import Asking
+from mqtt_dashboard.mqtt.client import Incoming, LinkOptions, Listener, Loss, Session, Wanted
+from mqtt_dashboard.mqtt.liveness import Liveness
+from mqtt_dashboard.mqtt.outbox import Limits, Outbox, Pending
+from mqtt_dashboard.mqtt.packet_ids import PacketIds
+from mqtt_dashboard.mqtt.reasons import EndedError
+from mqtt_dashboard.mqtt.receive_order import ReceiveOrder
+from mqtt_dashboard.mqtt.socket_io import WOULD_BLOCK, hang_up, tls_context
+from mqtt_dashboard.mqtt.threaded_link import Conversation, ThreadedLink
+
+BATCH: Final = 2_000
+DENSE_MESSAGES: Final = 32
+NAP_SECONDS: Final = 0.001
+CLOSE_SECONDS: Final = 1.0
+SHORT_LIFE_SECONDS: Final = 10.0
+SHORT_LIVES: Final = 3
+
+_PINGREQ: Final = b"\xc0\x00"
+_IN_FLIGHT: Final = 20
+_OK: Final = MQTTErrorCode.MQTT_ERR_SUCCESS
+
+_log = get(__name__)
+
+
+class PahoLink(ThreadedLink):
+    """MQTT 3.1.1. Being closed right after it was opened, three times running, is a take-over."""
+
+    def __init__(self, options: LinkOptions, listener: Listener, clock: Clock) -> None:
+        super().__init__(options, listener, clock)
+        self._connections = 0
+        self._short_lives = 0
+
+    def _converse(self) -> Conversation:
+        self._connections += 1
+        return _PahoConversation(
+            self.options, self.listener, self.clock, self._connections, self.take_close, self._ended
+        )
+
+    def _ended(self, loss: Loss, life: float | None) -> Loss:
+        """Judge a loss by how long the connection was open, None when it never was."""
+        dropped = life is not None and life < SHORT_LIFE_SECONDS and loss.reason == reasons.GONE
+        self._short_lives = self._short_lives + 1 if dropped else 0
+        if self._short_lives < SHORT_LIVES:
+            return loss
+        reason = f"{reasons.GONE} again and again right after it was opened"
+        return Loss(reason, taken_over=True)
+
+
+class _PahoConversation(Conversation):
+    def __init__(
+        self,
+        options: LinkOptions,
+        listener: Listener,
+        clock: Clock,
+        connection: int,
+        take_close: Callable[[], int | None],
+        judge: Callable[[Loss, float | None], Loss],
+    ) -> None:
+        super().__init__(clock)
+        self._options = options
+        self._listener = listener
+        self._take_close = take_close
+        self._judge = judge
+        self._client = _new_client(options)
+        self._order = ReceiveOrder(connection, receive_maximum=65_535)
+        self._liveness = Liveness(options, clock.monotonic())
+        self._received: list[paho.MQTTMessage] = []
+        self._published: list[int] = []
+        self._mids: dict[int, tuple[Pending, Callable[[], None]]] = {}
+        self._pending: Pending | None = None
+        self._opened_at: float | None = None
+        self._answer_by = clock.monotonic() + options.answer_timeout
+        self._paused = self._dense = False
+        limits = Limits(receive_maximum=_IN_FLIGHT)
+        self.outbox = Outbox(PacketIds(), self._prepare, self._send, limits)
+        self.asking = Asking(
+            self._subscribe, self._unsubscribe, lambda _mid: None, listener.on_granted
+        )
+
+    @property
+    def open(self) -> bool:
+        """Tell whether the broker accepted the connection."""
+        return self._opened_at is not None
+
+    def acknowledge(self, tokens: list[int]) -> None:
+        """Acknowledge what is durable, in receive order."""
+        for token in tokens:
+            self._order.settle(token)
+        for packet_id, qos in self._order.due():
+            self._client.ack(packet_id, qos)
+
+    def pause(self, *, paused: bool) -> None:
+        """Stop or resume reading."""
+        self._paused = paused
+        self._liveness.pause(self.clock.monotonic(), paused=paused)
+
+    def serve(self) -> Loss:
+        """Run the connection to its end, then give everything back."""
+        loss = Loss("the link ended without a reason")
+        connection: Any = None
+        try:
+            try:
+                self._connect()
+                connection = self._client.socket()
+                loss = self._until_end(connection)
+            except EndedError as ended:
+                loss = ended.loss
+            except OSError as error:
+                loss = self._network_loss(error)
+            return self._judged(loss)
+        finally:
+            if connection is not None:
+                connection.close()
+            self.waker.close()
+            self.outbox.close(loss.reason, self.clock.monotonic())
+
+    def _judged(self, loss: Loss) -> Loss:
+        opened = self._opened_at
+        return self._judge(loss, None if opened is None else self.clock.monotonic() - opened)
+
+    def _connect(self) -> None:
+        client, options = self._client, self._options
+        client.on_connect = self._on_connect
+        client.on_message = lambda _client, _data, message: self._received.append(message)
+        client.on_publish = lambda _client, _data, mid, _code, _props: self._published.append(mid)
+        client.on_subscribe = self._on_subscribe
+        client.on_unsubscribe = self._on_unsubscribe
+        if options.tls:
+            client.tls_set_context(tls_context(options))
+        try:
+            client.connect(options.host, options.port, keepalive=options.keepalive)
+        except ValueError as error:
+            raise EndedError(Loss(f"{options.host} is not a usable address: {error}")) from error
+
+    def _until_end(self, connection: socket.socket) -> Loss:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        poll = select.poll()
+        poll.register(self.waker.fileno(), select.POLLIN)
+        give_up: float | None = None
+        code: int | None = None
+        while True:
+            self._turn(connection, poll, give_up)
+            now = self.clock.monotonic()
+            if give_up is None:
+                code = self._take_close()
+                give_up = None if code is None else now + CLOSE_SECONDS
+            if give_up is not None and (now >= give_up or not self._busy()):
+                break
+        # 3.1.1 has no way to say goodbye and still have the will published: the socket just ends.
+        if code == 0:
+            self._client.disconnect()
+            hang_up(connection)
+        return Loss(reasons.CLOSED_BY_US)
+
+    def _busy(self) -> bool:
+        waiting = not self.outbox.empty or self._client.want_write() or self.asked
+        return self.open and waiting
+
+    def _turn(self, connection: socket.socket, poll: select.poll, at_most: float | None) -> None:
+        if self._dense:
+            time.sleep(NAP_SECONDS)
+        if self._wait(connection, poll, self._seconds(at_most)):
+            self._read(connection)
+        else:
+            self._dense = False
+        self.act()
+        if self._client.want_write():
+            self._liveness.sent(self.clock.monotonic())
+            self._check(self._client.loop_write())
+        self._tick(self.clock.monotonic())
+        self._finish_published()
+
+    def _seconds(self, at_most: float | None) -> float:
+        if self._dense or self.asked:
+            return 0.0
+        times = [self._liveness.next_deadline() if self.open else self._answer_by, at_most]
+        times += [self.asking.next_deadline(), self.outbox.next_deadline()]
+        return max(0.0, min(t for t in times if t is not None) - self.clock.monotonic())
+
+    def _wait(self, connection: socket.socket, poll: select.poll, seconds: float) -> bool:
+        wanted = 0 if self._paused else select.POLLIN
+        if self._client.want_write():
+            wanted |= select.POLLOUT
+        poll.register(connection, wanted)
+        if not self._paused and _hidden_bytes(connection):
+            return True
+        readable = False
+        for descriptor, event in poll.poll(seconds * 1000):
+            if descriptor == self.waker.fileno():
+                self.waker.clear()
+            else:
+                readable = bool(event & ~select.POLLOUT)
+        return readable
+
+    def _read(self, connection: socket.socket) -> None:
+        """Let paho read packets while each of them is a message, then hand over the batch."""
+        try:
+            while True:
+                before = len(self._received)
+                self._check(self._parse())
+                if len(self._received) == before or before >= BATCH:
+                    break
+        finally:
+            self._hand_over()
+        if connection.fileno() >= 0:
+            self._liveness.received(self.clock.monotonic())
+
+    def _parse(self) -> MQTTErrorCode:
+        try:
+            return self._client.loop_read()
+        except (OSError, EndedError):
+            raise
+        except Exception as error:
+            reason = f"the broker sent a packet that cannot be read: {error!r}"
+            raise EndedError(Loss(reason)) from error
+
+    def _hand_over(self) -> None:
+        received, self._received = self._received, []
+        self._dense = len(received) >= DENSE_MESSAGES
+        batch = [message for entry in received if (message := self._incoming(entry)) is not None]
+        if batch:
+            self._listener.on_messages(batch)
+        self.acknowledge([])
+
+    def _incoming(self, message: paho.MQTTMessage) -> Incoming | None:
+        token = self._order.number(message.mid, 1) if message.qos == 1 else 0
+        problem = None
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            problem = "a topic is not valid UTF-8"
+        else:
+            if not topic or "\0" in topic or "+" in topic or "#" in topic:
+                problem = "a topic is empty or holds a wildcard or U+0000"
+        if len(message.payload) > self._options.max_packet_size:
+            problem = f"a message of {len(message.payload)} bytes is larger than the limit"
+        if problem is not None:
+            self._order.settle(token)
+            self._listener.on_malformed(problem)
+            return None
+        payload = bytes(message.payload)
+        return Incoming(topic, payload, message.qos, message.retain, message.dup, None, token)
+
+    def _tick(self, now: float) -> None:
+        if not self.open:
+            if now >= self._answer_by:
+                raise EndedError(Loss(f"{reasons.NO_ANSWER}: no CONNACK"))
+            return
+        if self._liveness.lost(now):
+            raise EndedError(Loss(reasons.NO_ANSWER))
+        # paho pings by the keep alive only; between its packets the socket is ours.
+        if not self._client.want_write() and self._liveness.ping_due(now):
+            self._ping()
+        self.asking.expire(now)
+        if not self.outbox.empty:
+            self.outbox.expire(now)
+            self.outbox.pump(now)
+
+    def _ping(self) -> None:
+        connection = self._client.socket()
+        if connection is not None:
+            with contextlib.suppress(*WOULD_BLOCK):
+                connection.send(_PINGREQ)
+
+    def _check(self, code: MQTTErrorCode) -> None:
+        if code == _OK:
+            return
+        if self.open:
+            raise EndedError(Loss(reasons.GONE))
+        if code == MQTTErrorCode.MQTT_ERR_PROTOCOL:
+            reason = "the broker does not speak MQTT 3.1.1"
+            raise EndedError(Loss(reason, 0x84, version_refused=True))
+        raise EndedError(Loss(f"{reasons.GONE} before it answered"))
+
+    def _network_loss(self, error: OSError) -> Loss:
+        address = f"{self._options.host}:{self._options.port}"
+        return Loss(reasons.network_error(error, address))
+
+    def _on_connect(
+        self, _client: object, _data: object, flags: Any, reason: Any, _properties: object
+    ) -> None:
+        if reason.value:
+            raise EndedError(reasons.refusal(reason.value))
+        now = self.clock.monotonic()
+        self._opened_at = now
+        self._liveness.received(now)
+        session = Session(
+            protocol="3.1.1",
+            session_present=bool(flags.session_present),
+            subscription_ids_available=False,
+        )
+        self._listener.on_open(session)
+
+    def _subscribe(self, wanted: list[Wanted]) -> int | None:
+        filters: list[tuple[str, int]] = [(entry.filter, min(entry.qos, 1)) for entry in wanted]
+        code, mid = self._client.subscribe(filters)
+        return mid if code == _OK else None
+
+    def _unsubscribe(self, filters: list[str]) -> int | None:
+        code, mid = self._client.unsubscribe(filters)
+        return mid if code == _OK else None
+
+    def _on_subscribe(
+        self, _client: object, _data: object, mid: int, codes: list[Any], _properties: object
+    ) -> None:
+        values = [code.value for code in codes]
+        self.asking.answered(mid, values, "the broker gives no reason", subscribing=True)
+
+    def _on_unsubscribe(
+        self, _client: object, _data: object, mid: int, _codes: object, _properties: object
+    ) -> None:
+        self.asking.answered(mid, None, None, subscribing=False)
+
+    def _prepare(self, entry: Pending) -> bytes:
+        self._pending = entry
+        return b""
+
+    def _send(self, _packet: bytes, finish: Callable[[], None]) -> bool:
+        entry = self._pending
+        if entry is None or self._client.want_write():
+            return False
+        message = entry.message
+        info = self._client.publish(
+            message.topic, message.payload, message.qos, retain=message.retain
+        )
+        self._mids[info.mid] = (entry, finish)
+        if message.qos:
+            finish()
+        return True
+
+    def _finish_published(self) -> None:
+        """Take paho's word for what was written (QoS 0) or confirmed (QoS 1 and 2)."""
+        published, self._published = self._published, []
+        for mid in published:
+            entry, finish = self._mids.pop(mid, (None, None))
+            if entry is None or finish is None:
+                continue
+            if entry.message.qos == 0:
+                finish()
+            elif entry.message.qos == 1:
+                self.outbox.on_puback(entry.packet_id, 0, None)
+            else:
+                self.outbox.on_pubrec(entry.packet_id, 0, None)
+                self.outbox.on_pubcomp(entry.packet_id, 0, None)
+
+
+def _new_client(options: LinkOptions) -> paho.Client:
+    client = paho.Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=options.client_id,
+        clean_session=False,
+        protocol=MQTTProtocolVersion.MQTTv311,
+        reconnect_on_failure=False,
+        manual_ack=True,
+    )
+    client.connect_timeout = options.answer_timeout
+    client.max_inflight_messages_set(_IN_FLIGHT)
+    if options.username is not None:
+        client.username_pw_set(options.username, options.password)
+    if options.will is not None:
+        will = options.will
+        client.will_set(will.topic, will.payload, will.qos, retain=will.retain)
+    return client
+
+
+def _hidden_bytes(connection: socket.socket) -> bool:
+    """Tell whether TLS holds bytes that `poll` does not see."""
+    pending = getattr(connection, "pending", None)
+    return pending is not None and pending() > 0
