@@ -131,8 +131,8 @@ def main() -> None:
             result = measure(name, folder, options.scale)
             shutil.rmtree(folder)
             results.append(result)
-            print(f"round {number + 1}: {name:12} {result.rate:10,.0f} msg/s", flush=True)  # noqa: T201
-    print(_table(results))  # noqa: T201
+            print(f"round {number + 1}: {name:12} {result.rate:10,.0f} msg/s", flush=True)
+    print(_table(results))
     if options.json:
         options.json.write_text(json.dumps([asdict(result) for result in results], indent=1))
     if any(result.lost for result in results):
