@@ -6,6 +6,8 @@ understood are returned as `None` so that the caller can count them and go on.
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -134,16 +136,22 @@ class DashboardStore:
         with plain_errors(self.address):
             return int(self._client.publish(self.channels.COMMANDS, codec.encode(command)))
 
-    def wait_reply(self, command_id: str, timeout_s: float) -> CommandReply | None:
-        """Wait for the one reply of a command; None when none came in time."""
+    @contextmanager
+    def reply_slot(self) -> Iterator[None]:
+        """Hold one of a bounded number of places for waiting; `QueueFullError` when none is free.
+
+        Taken before a command is sent, so that nothing is sent whose result nobody waits for.
+        """
         if not self._waits.acquire(blocking=False):
             raise QueueFullError("too many publishes are waiting for their result; try again")
         try:
-            return self._pop_reply(command_id, time.monotonic() + timeout_s)
+            yield
         finally:
             self._waits.release()
 
-    def _pop_reply(self, command_id: str, deadline: float) -> CommandReply | None:
+    def wait_reply(self, command_id: str, timeout_s: float) -> CommandReply | None:
+        """Wait for the one reply of a command; None when none came in time."""
+        deadline = time.monotonic() + timeout_s
         # In slices, so that no single answer is waited for longer than a connection's deadline.
         while (left := deadline - time.monotonic()) > 0:
             with plain_errors(self.address):

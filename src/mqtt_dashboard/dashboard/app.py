@@ -1,0 +1,156 @@
+"""Builds one worker of the dashboard: the only place that knows all parts.
+
+Building opens no connection and starts nothing, so it may happen before or after a fork; `start`
+runs in each worker.
+"""
+
+import logging
+import threading
+import time
+import uuid
+from typing import Any, Final
+
+import flask
+from gevent import monkey
+
+from flask_socketio import SocketIO
+from mqtt_dashboard.bus.dashboard_store import DashboardStore
+from mqtt_dashboard.clock import Clock
+from mqtt_dashboard.config import DashboardSettings
+from mqtt_dashboard.dashboard import responses, wire
+from mqtt_dashboard.dashboard.counters import Counters
+from mqtt_dashboard.dashboard.fanout import FRAME_INTERVAL_S, Fanout
+from mqtt_dashboard.dashboard.follower import EventFollower, Heartbeat, LogFollower, Pulse
+from mqtt_dashboard.dashboard.interests import Interests
+from mqtt_dashboard.dashboard.loops import Loop
+from mqtt_dashboard.dashboard.parts import Parts
+from mqtt_dashboard.dashboard.publisher import Publisher
+from mqtt_dashboard.dashboard.routes import broker, clients, health, messages, openapi, spa, topics
+from mqtt_dashboard.dashboard.security import Door, Gate
+from mqtt_dashboard.dashboard.sockets import SocketHandlers
+from mqtt_dashboard.dashboard.state import ReadModel
+
+EXTENSION: Final = "mqtt_dashboard"
+MAX_BODY_BYTES: Final = 2 * 1024 * 1024
+IDLE_TURN_S: Final = 5.0
+STOP_LOOK_S: Final = 0.25
+
+
+class Worker:
+    """What runs besides the requests: the loops of this process."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        interests: Interests,
+        outlet: wire.SocketOutlet,
+        stopping: threading.Event,
+    ) -> None:
+        self.parts = parts
+        self._interests = interests
+        self._outlet = outlet
+        self._stopping = stopping
+        self._stop_asked = False
+
+    def start(self) -> None:
+        """Start all loops; once per worker, after the fork."""
+        for loop in self.parts.loops:
+            loop.start()
+        threading.Thread(target=self._stop_when_asked, name="stopper", daemon=True).start()
+
+    def stop(self) -> None:
+        """Ask everything to end; only sets a flag, so a signal handler may call it."""
+        self._stop_asked = True
+
+    def _stop_when_asked(self) -> None:
+        while not self._stop_asked:
+            time.sleep(STOP_LOOK_S)
+        self._stopping.set()
+        for loop in self.parts.loops:
+            loop.stop()
+        self._interests.give_back_all()
+        self._outlet.cut_all()
+
+
+def create_app(settings: DashboardSettings, store: DashboardStore, clock: Clock) -> flask.Flask:
+    """Return the WSGI application; its `Worker` is in ``extensions``."""
+    app = flask.Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    counters = Counters()
+    door = Door(settings.allowed_hosts, settings.allowed_origins)
+    server = _socket_server(app, door)
+    outlet = wire.SocketOutlet(server)
+    state = ReadModel(clock)
+    fanout = Fanout(outlet, clock, counters, settings.frame_payload_limit)
+    publisher = Publisher(store, state, clock, counters, settings.publish_timeout)
+    nudge = threading.Event()
+    owner = f"dashboard-{uuid.uuid4().hex[:12]}"
+    interests = Interests(store, state, clock, counters, owner, nudge)
+    stopping = threading.Event()
+    heartbeat = Heartbeat(store, state, interests, counters, nudge)
+    event_follower = EventFollower(store, state, fanout, counters, nudge)
+    log_follower = LogFollower(store, fanout, counters)
+    pulse = Pulse(state, fanout, clock, heartbeat.beaten)
+    loops = (
+        Loop("heartbeat", heartbeat.turn, clock, counters, heartbeat.failed),
+        Loop("events", event_follower.turn, clock, counters, event_follower.failed),
+        Loop("log", log_follower.turn, clock, counters, log_follower.failed),
+        Loop("pulse", pulse.turn, clock, counters),
+        Loop("frames", _flusher(fanout, stopping), clock, counters),
+    )
+    parts = Parts(settings, clock, counters, store, state, fanout, publisher, loops)
+    SocketHandlers(state, fanout, interests, publisher, clock, counters).register(server)
+    _register(app, parts)
+    app.wsgi_app = Gate(app.wsgi_app, door, counters)  # type: ignore[method-assign]
+    app.extensions[EXTENSION] = Worker(parts, interests, outlet, stopping)
+    return app
+
+
+def worker_of(app: flask.Flask) -> Worker:
+    """Return the worker that belongs to an application."""
+    worker = app.extensions[EXTENSION]
+    assert isinstance(worker, Worker)
+    return worker
+
+
+def _socket_server(app: flask.Flask, door: Door) -> SocketIO:
+    def allowed(origin: str, environ: dict[str, Any]) -> bool:
+        return door.origin_allowed(origin, environ)
+
+    logger = logging.getLogger("mqtt_dashboard.socketio")
+    logger.setLevel(logging.WARNING)
+    server = SocketIO(
+        app,
+        async_mode="gevent" if monkey.is_module_patched("socket") else "threading",
+        transports=["websocket"],
+        always_connect=True,
+        cors_allowed_origins=allowed,
+        cors_credentials=False,
+        max_http_buffer_size=wire.MAX_MESSAGE_BYTES,
+        http_compression=False,
+        allow_upgrades=False,
+        manage_session=False,
+        json=wire.PacketJson,
+        logger=logger,
+        engineio_logger=logger,
+    )
+    wire.bound_messages(server.server)
+    return server
+
+
+def _register(app: flask.Flask, parts: Parts) -> None:
+    for module in (health, broker, topics, clients, messages):
+        app.register_blueprint(module.blueprint(parts))
+    app.register_blueprint(openapi.blueprint())
+    app.register_blueprint(spa.blueprint())
+    responses.install(app, parts.counters)
+
+
+def _flusher(fanout: Fanout, stopping: threading.Event) -> Any:
+    def turn() -> None:
+        if fanout.due.wait(IDLE_TURN_S):
+            fanout.due.clear()
+            fanout.flush()
+            stopping.wait(FRAME_INTERVAL_S)
+
+    return turn

@@ -1,0 +1,45 @@
+"""How gunicorn serves the dashboard; `mqtt-dashboard serve` adds the address.
+
+Loaded before gevent patches the standard library, so it imports nothing of the product. The app is
+loaded and started in each worker, after the fork.
+"""
+
+import os
+import signal
+from types import FrameType
+from typing import Any
+
+wsgi_app = "mqtt_dashboard.dashboard.wsgi:app"
+worker_class = "gevent"
+workers = int(os.environ.get("WEB_CONCURRENCY") or 1)
+worker_connections = 2500
+graceful_timeout = 4
+timeout = 30
+keepalive = 5
+preload_app = False
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+proc_name = "mqtt-dashboard"
+# The header is refused unless it is exact; nothing here needs large requests lines.
+limit_request_line = 8190
+control_socket_disable = True
+
+
+def post_worker_init(worker: Any) -> None:
+    """Start the worker's loops, and let SIGTERM end them before gunicorn waits for requests."""
+    runner = worker.wsgi.extensions["mqtt_dashboard"]
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        _also_stop(number, runner)
+    runner.start()
+
+
+def _also_stop(number: signal.Signals, runner: Any) -> None:
+    gunicorn_handler = signal.getsignal(number)
+
+    def handler(received: int, frame: FrameType | None) -> None:
+        runner.stop()
+        if callable(gunicorn_handler):
+            gunicorn_handler(received, frame)
+
+    signal.signal(number, handler)

@@ -1,0 +1,26 @@
+"""What the routes need, in one record; built by `app.create_app` alone."""
+
+from dataclasses import dataclass
+
+from mqtt_dashboard.bus.dashboard_store import DashboardStore
+from mqtt_dashboard.clock import Clock
+from mqtt_dashboard.config import DashboardSettings
+from mqtt_dashboard.dashboard.counters import Counters
+from mqtt_dashboard.dashboard.fanout import Fanout
+from mqtt_dashboard.dashboard.loops import Loop
+from mqtt_dashboard.dashboard.publisher import Publisher
+from mqtt_dashboard.dashboard.state import ReadModel
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of one worker."""
+
+    settings: DashboardSettings
+    clock: Clock
+    counters: Counters
+    store: DashboardStore
+    state: ReadModel
+    fanout: Fanout
+    publisher: Publisher
+    loops: tuple[Loop, ...]

@@ -1,0 +1,48 @@
+"""Answers over HTTP: Structs as JSON, errors as `ErrorReply`, never a page for a program."""
+
+import flask
+import msgspec
+from werkzeug.exceptions import HTTPException
+
+from mqtt_dashboard import logs
+from mqtt_dashboard.contract import codec
+from mqtt_dashboard.contract.api import ErrorReply
+from mqtt_dashboard.dashboard.counters import Counters
+from mqtt_dashboard.dashboard.security import HEADERS
+
+_log = logs.get(__name__)
+
+
+def reply(document: msgspec.Struct, status: int = 200) -> flask.Response:
+    """Return a document of the contract as JSON; it is never cached."""
+    response = flask.Response(codec.encode(document), status, mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def refuse(status: int, error: str, message: str, field: str | None = None) -> flask.Response:
+    """Return a refusal: a short code and a sentence that says what to do."""
+    return reply(ErrorReply(error=error, message=message, field=field), status)
+
+
+def install(app: flask.Flask, counters: Counters) -> None:
+    """Attach the error answers and the headers of every answer."""
+
+    def on_http_error(error: HTTPException) -> flask.Response:
+        status = error.code or 500
+        code = error.name.lower().replace(" ", "_")
+        return refuse(status, code, error.description or error.name)
+
+    def on_any_error(_error: Exception) -> flask.Response:
+        counters.add("loop_failures", "route")
+        _log.exception("route.failed", path=flask.request.path)
+        return refuse(500, "internal_error", "an error happened; the dashboard's log has more")
+
+    def add_headers(response: flask.Response) -> flask.Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    app.register_error_handler(HTTPException, on_http_error)
+    app.register_error_handler(Exception, on_any_error)
+    app.after_request(add_headers)

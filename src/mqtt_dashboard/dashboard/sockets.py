@@ -1,0 +1,206 @@
+"""Socket.IO handlers: who may come, what may be asked, and an answer in words for everything.
+
+Websocket transport only, so no sticky sessions are needed; each worker serves its own sockets.
+Whatever a client sends is converted into a type of the contract first.
+"""
+
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import flask
+import msgspec
+
+from flask_socketio import SocketIO
+from mqtt_dashboard import logs
+from mqtt_dashboard.clock import Clock
+from mqtt_dashboard.contract import codec, events, topics
+from mqtt_dashboard.contract.api import PublishReply, PublishRequest
+from mqtt_dashboard.contract.events import FilterReply, FilterRequest
+from mqtt_dashboard.dashboard.counters import Counters
+from mqtt_dashboard.dashboard.fanout import Fanout
+from mqtt_dashboard.dashboard.interests import Interests
+from mqtt_dashboard.dashboard.publisher import FieldError, Publisher, UnavailableError
+from mqtt_dashboard.dashboard.state import ReadModel
+from mqtt_dashboard.errors import QueueFullError, TopicError
+
+REQUESTS_PER_WINDOW: Final = 100
+WINDOW_S: Final = 10.0
+PUBLISHES_AT_ONCE: Final = 8
+
+RequestT = TypeVar("RequestT")
+_log = logs.get(__name__)
+
+
+class RefusedError(Exception):
+    """A socket request is not served; the text goes into the acknowledgement."""
+
+
+class SocketHandlers:
+    """The five handlers and the limits of each socket."""
+
+    def __init__(
+        self,
+        state: ReadModel,
+        fanout: Fanout,
+        interests: Interests,
+        publisher: Publisher,
+        clock: Clock,
+        counters: Counters,
+    ) -> None:
+        self._state = state
+        self._fanout = fanout
+        self._interests = interests
+        self._publisher = publisher
+        self._clock = clock
+        self._counters = counters
+        self._lock = threading.Lock()
+        self._recent: dict[str, deque[float]] = {}
+        self._publishing: dict[str, int] = defaultdict(int)
+
+    def register(self, server: SocketIO) -> None:
+        """Attach the handlers."""
+        server.on_event("connect", self._connect)
+        server.on_event("disconnect", self._disconnect)
+        server.on_event(events.SUBSCRIBE, self._guarded(self._subscribe, _filter_refused))
+        server.on_event(events.UNSUBSCRIBE, self._guarded(self._unsubscribe, _filter_refused))
+        server.on_event(events.PUBLISH, self._guarded(self._publish, _publish_refused))
+
+    def _connect(self, _auth: object = None) -> bool:
+        """Take the viewer and tell it everything that is known at once."""
+        sid = _sid()
+        try:
+            self._fanout.join(sid)
+        except QueueFullError as error:
+            self._counters.add("viewers_refused")
+            _log.warning("viewer.refused", reason=str(error))
+            return False
+        self._recent[sid] = deque(maxlen=REQUESTS_PER_WINDOW)
+        for event, document in self._present():
+            self._fanout.tell_one(sid, event, codec.encode(document))
+        return True
+
+    def _present(self) -> list[tuple[str, msgspec.Struct]]:
+        found: list[tuple[str, msgspec.Struct]] = [
+            (events.BROKER_STATUS, self._state.broker_status()),
+            (events.BROKER_STATS, self._state.broker_stats()),
+        ]
+        if self._state.clients is not None:
+            found.append((events.CLIENTS_UPDATE, self._state.clients.document))
+        if self._state.topics is not None:
+            found.append((events.TOPICS_UPDATE, self._state.topics.document))
+        return found
+
+    def _disconnect(self, *_reason: object) -> None:
+        sid = _sid()
+        filters = self._fanout.leave(sid)
+        self._recent.pop(sid, None)
+        for topic_filter in filters:
+            self._interests.unwant(topic_filter)
+
+    def _subscribe(self, sid: str, data: object) -> FilterReply:
+        topic_filter = _checked_filter(_converted(data, FilterRequest).filter)
+        try:
+            is_new = self._fanout.watch(sid, topic_filter)
+        except QueueFullError as error:
+            raise RefusedError(str(error)) from error
+        watched = self._interests.want(topic_filter) if is_new else self._state.covers(topic_filter)
+        return FilterReply(ok=True, filter=topic_filter, watched=watched)
+
+    def _unsubscribe(self, sid: str, data: object) -> FilterReply:
+        topic_filter = _converted(data, FilterRequest).filter
+        if not self._fanout.unwatch(sid, topic_filter):
+            raise RefusedError("this filter is not watched here")
+        self._interests.unwant(topic_filter)
+        return FilterReply(ok=True, filter=topic_filter)
+
+    def _publish(self, sid: str, data: object) -> PublishReply:
+        request = _converted(data, PublishRequest)
+        with self._lock:
+            if self._publishing[sid] >= PUBLISHES_AT_ONCE:
+                raise RefusedError(f"{PUBLISHES_AT_ONCE} publishes already wait for their result")
+            self._publishing[sid] += 1
+        try:
+            return self._publisher.publish(request)
+        except (FieldError, UnavailableError) as error:
+            raise RefusedError(str(error)) from error
+        finally:
+            self._published(sid)
+
+    def _published(self, sid: str) -> None:
+        with self._lock:
+            self._publishing[sid] -= 1
+            if self._publishing[sid] <= 0:
+                del self._publishing[sid]
+
+    def _guarded(
+        self,
+        handler: Callable[[str, object], msgspec.Struct],
+        refuse: Callable[[object, str], msgspec.Struct],
+    ) -> Callable[..., Any]:
+        """Wrap a handler: limits first, and no client ever sees or causes a traceback."""
+
+        def guarded(*args: object) -> Any:
+            data = args[0] if args else None
+            sid = _sid()
+            try:
+                self._limit(sid)
+                reply = handler(sid, data)
+            except RefusedError as error:
+                self._counters.add("socket_requests_refused")
+                reply = refuse(data, str(error))
+            except Exception:  # noqa: BLE001 - the edge: logged, counted, answered
+                self._counters.add("loop_failures", "socket_handler")
+                _log.exception("socket.handler_failed")
+                reply = refuse(data, "an error happened inside the dashboard; its log has more")
+            return msgspec.Raw(codec.encode(reply))
+
+        return guarded
+
+    def _limit(self, sid: str) -> None:
+        recent = self._recent.get(sid)
+        if recent is None:
+            raise RefusedError("this socket is closed")
+        now = self._clock.monotonic()
+        if len(recent) == REQUESTS_PER_WINDOW and now - recent[0] < WINDOW_S:
+            raise RefusedError(
+                f"too many requests: {REQUESTS_PER_WINDOW} in {WINDOW_S:g} s are allowed"
+            )
+        recent.append(now)
+
+
+def _sid() -> str:
+    return str(flask.request.sid)  # type: ignore[attr-defined] # set by Flask-SocketIO
+
+
+def _converted(data: object, kind: type[RequestT]) -> RequestT:
+    try:
+        return msgspec.convert(data, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise RefusedError(str(error)) from error
+
+
+def _checked_filter(topic_filter: str) -> str:
+    try:
+        group, _ = topics.split_shared(topics.check_filter(topic_filter))
+    except TopicError as error:
+        raise RefusedError(str(error)) from error
+    if group is not None:
+        raise RefusedError("a shared subscription cannot be watched; leave out $share/<group>/")
+    return topic_filter
+
+
+def _asked(data: object, name: str) -> str:
+    value = data.get(name) if isinstance(data, dict) else None
+    return value[:256] if isinstance(value, str) else ""
+
+
+def _filter_refused(data: object, message: str) -> FilterReply:
+    return FilterReply(ok=False, filter=_asked(data, "filter"), message=message)
+
+
+def _publish_refused(data: object, message: str) -> PublishReply:
+    return PublishReply(
+        ok=False, id="", state="failed", reason=message, topic=_asked(data, "topic")
+    )

@@ -1,0 +1,112 @@
+"""Below Socket.IO: what the websocket layer gets wrong or leaves open, in one place.
+
+- A send may be partial on a non-blocking socket and two greenlets may send at once; here a send is
+  whole and exclusive.
+- Compression is refused by not offering it, so that no small frame inflates into a large one.
+- A message is bounded while it is read, not after.
+"""
+
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+import socketio
+from flask_socketio import SocketIO
+
+MAX_MESSAGE_BYTES: Final = 2 * 1024 * 1024
+SOCKET_KEYS: Final = ("gunicorn.socket", "werkzeug.socket")
+LINE: Final = "mqtt_dashboard.line"
+
+
+class Line:
+    """A connected socket whose sends are whole and one at a time."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self._lock = threading.Lock()
+
+    def send(self, data: bytes) -> int:
+        """Send everything before anybody else may send."""
+        with self._lock:
+            self._sock.sendall(data)
+        return len(data)
+
+    def cut(self) -> None:
+        """Close both directions at once; whoever waits on the socket wakes up."""
+        try:
+            self._sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # it is closed already, which is what was wanted
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+def prepare_upgrade(environ: dict[str, Any]) -> None:
+    """Make a websocket upgrade safe: whole sends, no compression."""
+    environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+    for key in SOCKET_KEYS:
+        if key in environ:
+            environ[LINE] = environ[key] = Line(environ[key])
+
+
+def bound_messages(server: socketio.Server) -> None:
+    """Make the websocket layer refuse a message that is too large before it has all of it."""
+    drivers = dict(server.eio._async)  # noqa: SLF001 - the only place where it can be set
+    unbounded: Callable[..., Any] = drivers["websocket"]
+
+    def bounded(*args: Any, **kwargs: Any) -> Any:
+        websocket = unbounded(*args, **kwargs)
+        websocket.server_args["max_message_size"] = MAX_MESSAGE_BYTES
+        return websocket
+
+    drivers["websocket"] = bounded
+    server.eio._async = drivers  # noqa: SLF001
+
+
+class PacketJson:
+    """JSON for Socket.IO packets: strict, fast, and takes documents that are JSON already."""
+
+    @staticmethod
+    def dumps(value: object, **_options: object) -> str:
+        """Return a value as JSON."""
+        return msgspec.json.encode(value).decode()
+
+    @staticmethod
+    def loads(text: str | bytes, **_options: object) -> Any:
+        """Read JSON; NaN and infinities are refused."""
+        return msgspec.json.decode(text)
+
+
+class SocketOutlet:
+    """The fan-out's way to the sockets of this worker."""
+
+    def __init__(self, socketio_server: SocketIO) -> None:
+        self._server = socketio_server.server
+
+    def send(self, sids: Sequence[str], event: str, document: bytes) -> None:
+        """Queue one event, already in JSON, for some viewers."""
+        self._server.emit(event, msgspec.Raw(document), to=list(sids), namespace="/")
+
+    def unread(self, sid: str) -> int:
+        """Return how many packets wait in a viewer's queue."""
+        engine_sid = self._server.manager.eio_sid_from_sid(sid, "/")
+        engine_socket = self._server.eio.sockets.get(engine_sid or "")
+        return 0 if engine_socket is None else engine_socket.queue.qsize()
+
+    def cut(self, sid: str) -> None:
+        """Close a viewer's connection at once, without waiting for what is queued."""
+        engine_sid = self._server.manager.eio_sid_from_sid(sid, "/")
+        line = self._server.environ.get(engine_sid or "", {}).get(LINE)
+        if line is not None:
+            line.cut()
+
+    def cut_all(self) -> None:
+        """Close all connections, when the worker stops."""
+        for environ in list(self._server.environ.values()):
+            line = environ.get(LINE)
+            if line is not None:
+                line.cut()
