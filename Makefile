@@ -12,7 +12,9 @@ NPM := scripts/node.sh npm --prefix frontend
 RUNTIME := .venv/.runtime-installed
 DEV := .venv/.dev-installed
 UI := src/mqtt_dashboard/dashboard/static/index.html
-UI_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null | sed 's/ /\\ /g')
+# Folders below src count too: a deleted file changes them.
+UI_SOURCES := $(shell find frontend -name node_modules -prune -o -type f -print 2>/dev/null) \
+  $(shell find frontend/src frontend/public -type d 2>/dev/null)
 # Options for `mqtt-dashboard up` and for pytest: make run ARGS="--no-demo", make test ARGS="-k lease"
 ARGS ?=
 WORKERS ?= 2
@@ -25,18 +27,21 @@ help: ## Show this menu
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: $(RUNTIME) ## Make .venv with both console scripts (.venv/bin/mqtt-bridge, mqtt-dashboard)
+	@:
 
 $(RUNTIME): requirements.lock pyproject.toml
 	@scripts/setup.sh runtime
 	@touch $@
 
 dev: $(DEV)
+	@:
 
 $(DEV): requirements-dev.lock pyproject.toml
 	@scripts/setup.sh dev
 	@touch $@ $(RUNTIME)
 
 ui: $(UI) ## Build the page (only when frontend/ changed)
+	@:
 
 $(UI): $(UI_SOURCES) | $(RUNTIME)
 	@scripts/build_ui.sh
@@ -46,25 +51,26 @@ run: setup ui ## Start everything and print the page's address
 	@exec $(BIN)/mqtt-dashboard up $(ARGS)
 
 test: dev ui ## Run the whole test suite (real broker, Redis and Chromium)
-	@scripts/system_packages.sh
+	@scripts/system_packages.sh tests
 	@$(PYTEST)
 
 check: dev ## Run the quick checks: format, lint, types, layers, generated files, front end
 	@scripts/check.sh
 
 e2e: dev ui ## Run the browser tests only
-	@scripts/system_packages.sh
+	@scripts/system_packages.sh tests
 	@$(PYTEST) tests/e2e
 
 bench: dev ## Measure throughput and latency on this machine
-	@scripts/system_packages.sh
+	@scripts/system_packages.sh tests
 	@$(PY) -m bench.run $(ARGS)
 
 screenshots: dev ui ## Take pictures of every view, light and dark, wide and narrow
-	@scripts/system_packages.sh
+	@scripts/system_packages.sh tests
 	@$(PY) scripts/screenshots.py $(ARGS)
 
 compose-test: dev ## Build and run docker-compose.yml for real, in a private Docker daemon (root)
+	@scripts/system_packages.sh compose
 	@$(PY) scripts/compose_test.py $(ARGS)
 
 lock: ## Write the Python locks anew (ARGS=--upgrade for newer versions)

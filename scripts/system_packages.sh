@@ -1,19 +1,25 @@
 #!/usr/bin/env bash
-# Make sure the programs that the tests start are there: mosquitto, redis-server, Chromium.
+# Make sure that programs are there which no Python wheel brings: system_packages.sh tests|compose
 # Missing ones are installed from Debian packages when this user may do so; no service is
 # left running by that. Otherwise it says what to install and fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin
 
+# program:package
+case ${1:-} in
+  tests) wanted=(mosquitto:mosquitto redis-server:redis-server chromium:chromium) ;;
+  compose) wanted=(dockerd:docker.io iptables:iptables mmdebstrap:mmdebstrap) ;;
+  *) echo "usage: system_packages.sh tests|compose" >&2; exit 2 ;;
+esac
 missing=()
-for pair in mosquitto:mosquitto redis-server:redis-server chromium:chromium; do
+for pair in "${wanted[@]}"; do
   command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 give_up() {
-  echo "The tests need: ${missing[*]}. $1" >&2
+  echo "Missing here: ${missing[*]}. $1" >&2
   echo "Install them and try again, on Debian: sudo apt-get install ${missing[*]}" >&2
   exit 1
 }
