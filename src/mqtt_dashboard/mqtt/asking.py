@@ -56,7 +56,8 @@ class Asking:
     def subscribe(self, wanted: list[Wanted], now: float) -> None:
         """Ask for filters; those the broker cannot take are answered at once."""
         fitting = [entry for entry in wanted if self._fits(entry.filter)]
-        for part in _chunks(fitting):
+        # A packet can bear one subscription identifier: filters with different ones travel apart.
+        for part in _same_identifier(fitting):
             filters = [entry.filter for entry in part]
             packet_id = self._subscribe(part)
             if packet_id is None:
@@ -133,6 +134,13 @@ class Asking:
     def _refuse(self, filters: list[str], reason: str) -> None:
         for topic_filter in filters:
             self._granted(topic_filter, None, reason)
+
+
+def _same_identifier(wanted: list[Wanted]) -> list[list[Wanted]]:
+    groups: dict[int, list[Wanted]] = {}
+    for entry in wanted:
+        groups.setdefault(entry.identifier, []).append(entry)
+    return [part for group in groups.values() for part in _chunks(group)]
 
 
 def _chunks(entries: list[Entry]) -> list[list[Entry]]:

@@ -15,7 +15,10 @@ from mqtt_dashboard.contract.messages import MessageProperties
 
 
 class Incoming(NamedTuple):
-    """A PUBLISH as received. ``token`` is 0 for QoS 0, else what `Link.acknowledge` wants."""
+    """A PUBLISH as received. ``token`` is 0 for QoS 0, else what `Link.acknowledge` wants.
+
+    ``identifiers`` are those of the subscriptions the broker sent it for (MQTT 5.0, 3.3.2.3.8).
+    """
 
     topic: str
     payload: bytes
@@ -24,6 +27,7 @@ class Incoming(NamedTuple):
     dup: bool
     properties: MessageProperties | None
     token: int
+    identifiers: tuple[int, ...] = ()
 
 
 class Outcome(Enum):
@@ -110,8 +114,8 @@ class Session:
 class Loss:
     """Why a connection ended or was refused, in plain words.
 
-    ``taken_over``: another client connected with the same client id (MQTT 5.0 reason 0x8E, or, at
-    3.1.1, a connection closed without a word again and again right after it was opened).
+    ``taken_over``: another client connected with the same client id (MQTT 5.0 reason 0x8E, or a
+    connection closed without a word again right after it was opened).
     ``version_refused``: the broker does not speak this MQTT version. ``final``: trying again with
     the same settings cannot help (bad password, not authorised, client id refused).
     """
@@ -125,11 +129,15 @@ class Loss:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A filter to hold at the broker. ``retained``: whether retained messages are wanted now."""
+    """A filter to hold at the broker. ``retained``: whether retained messages are wanted now.
+
+    ``identifier``, if not 0, comes back with each message of the filter (MQTT 5 only).
+    """
 
     filter: str
     qos: Literal[0, 1, 2]
     retained: bool = True
+    identifier: int = 0
 
 
 class Listener(Protocol):

@@ -24,6 +24,8 @@ from mqtt_dashboard.mqtt.v5 import V5Link
 Version = Literal["5", "3.1.1"]
 
 STANDBY_SECONDS: Final = 0.25
+SHORT_LIFE_SECONDS: Final = 10.0
+SHORT_LIVES: Final = 2
 
 _log = get(__name__)
 
@@ -111,6 +113,7 @@ class Connector:
         self._watch.forget()
         _log.info("mqtt.connecting", **self._address(), protocol=self._versions.current)
         loss = self._link.run()
+        loss = self._watch.loss or loss
         opened = self._watch.opened_at
         return loss, None if opened is None else self._clock.monotonic() - opened
 
@@ -166,10 +169,16 @@ class _Versions:
 
 
 class _Watch:
-    """Notes when a connection was opened; passes everything on to the owner."""
+    """Notes when a connection was opened and how it ended; passes everything on to the owner.
+
+    mosquitto 2.0 closes an overtaken connection without a word, at MQTT 5 as at 3.1.1. So one that
+    is closed like that right after it was opened, twice in a row, is taken for a take-over.
+    """
 
     def __init__(self, listener: Listener, clock: Clock, options: LinkOptions) -> None:
         self.opened_at: float | None = None
+        self.loss: Loss | None = None
+        self._short_lives = 0
         self._listener = listener
         self._clock = clock
         self._options = options
@@ -177,6 +186,7 @@ class _Watch:
     def forget(self) -> None:
         """Begin a new attempt."""
         self.opened_at = None
+        self.loss = None
 
     def on_open(self, session: Session) -> None:
         """Note the time and the session."""
@@ -205,5 +215,19 @@ class _Watch:
         self._listener.on_malformed(reason)
 
     def on_closed(self, loss: Loss) -> None:
-        """Pass a loss on."""
-        self._listener.on_closed(loss)
+        """Pass a loss on, recognised as a take-over where the broker did not say so."""
+        self.loss = self._recognised(loss)
+        self._listener.on_closed(self.loss)
+
+    def _recognised(self, loss: Loss) -> Loss:
+        lived = None if self.opened_at is None else self._clock.monotonic() - self.opened_at
+        dropped = lived is not None and lived < SHORT_LIFE_SECONDS and loss.reason == reasons.GONE
+        self._short_lives = self._short_lives + 1 if dropped else 0
+        if self._short_lives < SHORT_LIVES:
+            return loss
+        client_id = self._options.client_id
+        return Loss(
+            f"{reasons.GONE} again right after it was opened: probably another client uses the "
+            f"client id {client_id}",
+            taken_over=True,
+        )

@@ -34,8 +34,6 @@ BATCH: Final = 2_000
 DENSE_MESSAGES: Final = 32
 NAP_SECONDS: Final = 0.001
 CLOSE_SECONDS: Final = 1.0
-SHORT_LIFE_SECONDS: Final = 10.0
-SHORT_LIVES: Final = 3
 
 _PINGREQ: Final = b"\xc0\x00"
 _IN_FLIGHT: Final = 20
@@ -50,22 +48,12 @@ class PahoLink(ThreadedLink):
     def __init__(self, options: LinkOptions, listener: Listener, clock: Clock) -> None:
         super().__init__(options, listener, clock)
         self._connections = 0
-        self._short_lives = 0
 
     def _converse(self) -> Conversation:
         self._connections += 1
         return _PahoConversation(
-            self.options, self.listener, self.clock, self._connections, self.take_close, self._ended
+            self.options, self.listener, self.clock, self._connections, self.take_close
         )
-
-    def _ended(self, loss: Loss, life: float | None) -> Loss:
-        """Judge a loss by how long the connection was open, None when it never was."""
-        dropped = life is not None and life < SHORT_LIFE_SECONDS and loss.reason == reasons.GONE
-        self._short_lives = self._short_lives + 1 if dropped else 0
-        if self._short_lives < SHORT_LIVES:
-            return loss
-        reason = f"{reasons.GONE} again and again right after it was opened"
-        return Loss(reason, taken_over=True)
 
 
 class _PahoConversation(Conversation):
@@ -76,13 +64,11 @@ class _PahoConversation(Conversation):
         clock: Clock,
         connection: int,
         take_close: Callable[[], int | None],
-        judge: Callable[[Loss, float | None], Loss],
     ) -> None:
         super().__init__(clock)
         self._options = options
         self._listener = listener
         self._take_close = take_close
-        self._judge = judge
         self._client = _new_client(options)
         self._order = ReceiveOrder(connection, receive_maximum=65_535)
         self._liveness = Liveness(options, clock.monotonic())
@@ -129,16 +115,12 @@ class _PahoConversation(Conversation):
                 loss = ended.loss
             except OSError as error:
                 loss = self._network_loss(error)
-            return self._judged(loss)
+            return loss
         finally:
             if connection is not None:
                 connection.close()
             self.waker.close()
             self.outbox.close(loss.reason, self.clock.monotonic())
-
-    def _judged(self, loss: Loss) -> Loss:
-        opened = self._opened_at
-        return self._judge(loss, None if opened is None else self.clock.monotonic() - opened)
 
     def _connect(self) -> None:
         client, options = self._client, self._options

@@ -6,25 +6,18 @@ costs that one message; what the broker wrote wrongly ends the connection.
 """
 
 from collections.abc import Callable
-from struct import Struct
-from typing import Any, Final
+from typing import Final
 
 from mqtt_dashboard.contract.messages import MessageProperties
 from mqtt_dashboard.mqtt.client import Incoming
 from mqtt_dashboard.mqtt.reasons import MALFORMED, BrokerError
+from mqtt_dashboard.mqtt.v5_properties import UnreadableError, read_properties
 
-TOPIC_ALIAS_INVALID: Final = 0x94
 PACKET_TOO_LARGE: Final = 0x95
 
 _KNOWN_TOPICS: Final = 16_384
 
-_short = Struct(">H").unpack_from
-_long = Struct(">I").unpack_from
 _make = tuple.__new__
-
-
-class UnreadableError(Exception):
-    """One PUBLISH cannot be read; it is left out and counted."""
 
 
 def remaining_length(data: bytes, position: int) -> tuple[int, int]:
@@ -96,14 +89,15 @@ class Decoder:
                 middle += 2
                 if not token:
                     return
-            properties = None
+            properties: MessageProperties | None = None
+            identifiers: tuple[int, ...] = ()
             if middle < stop and not data[middle]:
                 middle += 1
             else:
-                properties, middle = read_properties(data, middle, stop)
+                properties, identifiers, middle = read_properties(data, middle, stop)
             topic = self._topics.get(raw) or self._read_topic(raw)
             message = (topic, data[middle:stop], qos, head & 1 == 1, head & 8 == 8)
-            self.batch.append(_make(Incoming, (*message, properties, token)))
+            self.batch.append(_make(Incoming, (*message, properties, token, identifiers)))
         except (UnreadableError, IndexError) as error:
             # Acknowledged all the same, or the broker would send it again for ever.
             if token:
@@ -139,83 +133,3 @@ class Decoder:
     def _refuse_size(self, size: int) -> None:
         reason = f"the broker sent a packet of {size} bytes; at most {self._limit} were agreed"
         raise BrokerError(reason, PACKET_TOO_LARGE)
-
-
-def read_properties(data: bytes, start: int, stop: int) -> tuple[MessageProperties | None, int]:
-    """Read the properties of a PUBLISH (MQTT 5.0, 3.3.2.3); return where the payload begins."""
-    length, position = _varint(data, start, stop)
-    end = position + length
-    if end > stop:
-        raise UnreadableError("the properties of a message are longer than it")
-    found: dict[str, Any] = {}
-    pairs: list[tuple[str, str]] = []
-    while position < end:
-        kind = data[position]
-        if kind == 0x26:
-            key, position = _text(data, position + 1, end)
-            value, position = _text(data, position, end)
-            pairs.append((key, value))
-        elif kind == 0x0B:
-            _, position = _varint(data, position + 1, end)
-        elif kind == 0x23:
-            raise BrokerError(
-                "the broker used a topic alias, none was offered", TOPIC_ALIAS_INVALID
-            )
-        elif kind in _READERS:
-            name, reader = _READERS[kind]
-            if name in found:
-                raise UnreadableError(f"the property {name} appears twice")
-            found[name], position = reader(data, position + 1, end)
-        else:
-            raise UnreadableError(f"a message has the unknown property 0x{kind:02X}")
-    if not found and not pairs:
-        return None, end
-    return MessageProperties(**found, user_properties=pairs), end
-
-
-def _varint(data: bytes, start: int, stop: int) -> tuple[int, int]:
-    value = 0
-    for index in range(start, min(start + 4, stop)):
-        value |= (data[index] & 127) << 7 * (index - start)
-        if data[index] < 128:
-            return value, index + 1
-    raise UnreadableError("the properties of a message are cut off")
-
-
-def _byte(data: bytes, start: int, stop: int) -> tuple[int, int]:
-    _check_room(start + 1, stop)
-    return data[start], start + 1
-
-
-def _four_bytes(data: bytes, start: int, stop: int) -> tuple[int, int]:
-    _check_room(start + 4, stop)
-    return _long(data, start)[0], start + 4
-
-
-def _binary(data: bytes, start: int, stop: int) -> tuple[bytes, int]:
-    _check_room(start + 2, stop)
-    end = start + 2 + _short(data, start)[0]
-    _check_room(end, stop)
-    return data[start + 2 : end], end
-
-
-def _text(data: bytes, start: int, stop: int) -> tuple[str, int]:
-    raw, end = _binary(data, start, stop)
-    try:
-        return raw.decode(), end
-    except UnicodeDecodeError:
-        raise UnreadableError("a property of a message is not valid UTF-8") from None
-
-
-def _check_room(end: int, stop: int) -> None:
-    if end > stop:
-        raise UnreadableError("a property of a message is cut off")
-
-
-_READERS: Final[dict[int, tuple[str, Callable[[bytes, int, int], tuple[Any, int]]]]] = {
-    0x01: ("payload_format_indicator", _byte),
-    0x02: ("message_expiry_interval", _four_bytes),
-    0x03: ("content_type", _text),
-    0x08: ("response_topic", _text),
-    0x09: ("correlation_data", _binary),
-}

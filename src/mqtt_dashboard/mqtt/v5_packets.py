@@ -7,6 +7,8 @@ import mqtt5
 
 from mqtt_dashboard.mqtt.client import LinkOptions, Outgoing, Wanted
 from mqtt_dashboard.mqtt.reasons import MALFORMED, BrokerError
+from mqtt_dashboard.mqtt.v5_frames import remaining_length
+from mqtt_dashboard.mqtt.v5_properties import UnreadableError, check_texts
 
 PING: Final = mqtt5.PingReqPacket().write()
 
@@ -20,17 +22,17 @@ _LONGEST_EXPIRY: Final = 0xFFFFFFFF
 def read(frame: bytes) -> mqtt5.Packet:
     """Read one whole packet of the broker; raise `BrokerError` when it is malformed."""
     try:
+        check_texts(frame, remaining_length(frame, 0)[1])
         return mqtt5.read(memoryview(frame))[0]
-    except (IndexError, ValueError) as error:
+    except (IndexError, ValueError, UnreadableError) as error:
         raise BrokerError(f"the broker sent a malformed packet: {error}", MALFORMED) from error
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
-        # The codec panics, with an exception that is no Exception, on text that is not UTF-8.
+        # Should text that is not UTF-8 get here after all: the codec's panic is no Exception.
         if type(error).__name__ != "PanicException":
             raise
-        reason = "the broker sent text that is not valid UTF-8"
-        raise BrokerError(reason, MALFORMED) from None
+        raise BrokerError("the broker sent a malformed packet", MALFORMED) from None
 
 
 def connect(options: LinkOptions) -> bytes:
@@ -86,7 +88,10 @@ def pubrel(packet_id: int, *, known: bool) -> bytes:
 
 
 def subscribe(packet_id: int, wanted: list[Wanted]) -> bytes:
-    """Return a SUBSCRIBE packet that keeps the publishers' retain flag (Retain As Published)."""
+    """Return a SUBSCRIBE packet that keeps the publishers' retain flag (Retain As Published).
+
+    A packet has one subscription identifier for all its filters: those in it share theirs.
+    """
     handling = mqtt5.RetainHandling
     filters = [
         mqtt5.TopicFilter(
@@ -98,7 +103,8 @@ def subscribe(packet_id: int, wanted: list[Wanted]) -> bytes:
         )
         for entry in wanted
     ]
-    return mqtt5.SubscribePacket(packet_id, filters).write()
+    identifier = wanted[0].identifier or None
+    return mqtt5.SubscribePacket(packet_id, filters, subscription_id=identifier).write()
 
 
 def unsubscribe(packet_id: int, filters: list[str]) -> bytes:

@@ -72,6 +72,8 @@ class V5Session:
     def take(self, data: bytes) -> tuple[int, int]:
         """Read received bytes; all their messages go to the listener as one batch."""
         self.touched = True
+        if not self.open and data[0] != _CONNACK:
+            raise EndedError(Loss("what answers there is not an MQTT broker"))
         try:
             return self._decoder.decode(data)
         finally:
@@ -129,12 +131,8 @@ class V5Session:
         if frame == _PINGRESP:
             return
         kind = head & 0xF0
-        if (kind == _CONNACK) is self.open:
-            if self.open:
-                raise BrokerError("the broker sent CONNACK twice")
-            raise EndedError(
-                Loss("what answers there is not an MQTT broker: its first word is wrong")
-            )
+        if kind == _CONNACK and self.open:
+            raise BrokerError("the broker sent CONNACK twice")
         if kind == _DISCONNECT and len(frame) > 2:
             raise EndedError(reasons.goodbye(frame[2], _reason_text(frame)))
         if kind == _CONNACK:
