@@ -5,7 +5,6 @@ import http.server
 import os
 import re
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -32,7 +31,7 @@ class Up(Child):
         self.logs = folder / "logs"
         env = {name: value for name, value in os.environ.items() if not name.startswith(OTHERS)}
         # No port of the machine is taken for granted.
-        env |= {"MQTT_BROKER_PORT": str(free_port()), "PYTHONUNBUFFERED": "1"}
+        env |= {"MQTT_BROKER_PORT": str(free_port()), "BRIDGE_HTTP_PORT": str(free_port())}
         words = ["--port", str(self.http_port), "--log-dir", str(self.logs), *options]
         super().__init__([COMMAND, "up", *words], folder / "up.log", env | environ)
 

@@ -90,12 +90,14 @@ def mosquitto_config(port: int, data: Path | None) -> str:
         "max_queued_messages 100000",
         "max_queued_bytes 268435456",
     ]
-    if data is None:
-        return "\n".join([*lines, "persistence false", ""])
-    lines += ["persistence true", f"persistence_location {data}/", "autosave_interval 60"]
     if os.geteuid() == 0:
-        # Otherwise mosquitto becomes another user, who may not write here.
+        # Otherwise mosquitto becomes another user, for whom the kernel forgets whose death to
+        # follow, and who may not write into our folder.
         lines.append("user root")
+    if data is None:
+        lines.append("persistence false")
+    else:
+        lines += ["persistence true", f"persistence_location {data}/", "autosave_interval 60"]
     return "\n".join([*lines, ""])
 
 

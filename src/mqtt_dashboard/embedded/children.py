@@ -100,15 +100,19 @@ class Supervisor:
         """Return a child that is no longer running, if there is one."""
         return next((child for child in self.children if not child.running()), None)
 
-    def stop(self, stages: Sequence[tuple[Sequence[str], float]]) -> list[str]:
-        """Stop by stages of (names, seconds); whoever is late is killed and named."""
-        late: list[str] = []
+    def stop(self, stages: Sequence[tuple[Sequence[str], float]], limit: float) -> list[str]:
+        """Ask stage by stage, going on when a stage takes longer than its seconds.
+
+        Who still runs ``limit`` seconds after the first request is killed, and named.
+        """
+        last_moment = time.monotonic() + limit
         for names, seconds in stages:
             group = [child for child in self.children if child.name in names]
-            deadline = time.monotonic() + seconds
             for child in group:
                 child.terminate()
-            late += [child.name for child in group if not _ends_by(deadline, child)]
+            _await_end(group, min(last_moment, time.monotonic() + seconds))
+        _await_end(self.children, last_moment)
+        late = [child.name for child in self.children if child.running()]
         for child in self.children:
             # Also what a child left behind in its session.
             child.send(signal.SIGKILL)
@@ -117,13 +121,9 @@ class Supervisor:
         return late
 
 
-def _ends_by(deadline: float, child: Child) -> bool:
-    while child.running():
-        if time.monotonic() > deadline:
-            child.send(signal.SIGKILL)
-            return False
+def _await_end(group: Sequence[Child], deadline: float) -> None:
+    while any(child.running() for child in group) and time.monotonic() < deadline:
         time.sleep(_POLL)
-    return True
 
 
 class LogFollower:

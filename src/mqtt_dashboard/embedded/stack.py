@@ -31,7 +31,8 @@ PAGE_START_S = 30.0
 # The page is shown although something behind it is not ready, after so long.
 READY_PATIENCE_S = 8.0
 # First those who use the bridge, then the bridge, then what it stands on: under 5 s in all.
-STOP_STAGES = ((("demo", "dashboard"), 2.2), (("bridge",), 1.8), (("broker", "redis"), 0.7))
+STOP_STAGES = ((("demo", "dashboard"), 2.0), (("bridge",), 1.6), (("broker", "redis"), 0.5))
+STOP_LIMIT_S = 4.6
 _TICK_S = 0.05
 
 
@@ -95,7 +96,7 @@ class Stack:
 
     def stop(self) -> list[str]:
         """Stop every part in order; return the names of those that had to be killed."""
-        late = self._supervisor.stop(STOP_STAGES)
+        late = self._supervisor.stop(STOP_STAGES, STOP_LIMIT_S)
         self._show_logs()
         return late
 
@@ -147,7 +148,9 @@ class Stack:
     def _await_page(self) -> None:
         host = loopback_of(self._plan.host)
         port = self._plan.port
-        self._wait(lambda: status_of(host, port, "/") == 200, PAGE_START_S, "no page")
+        self._wait(lambda: status_of(host, port, "/") is not None, PAGE_START_S, "no page")
+        if status_of(host, port, "/") != 200:
+            self._say("The page itself is not built (make ui); its HTTP interface works.")
         deadline = self._clock.monotonic() + READY_PATIENCE_S
         while status_of(host, port, "/readyz") != 200:
             if self._clock.monotonic() > deadline:

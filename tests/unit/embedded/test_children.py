@@ -38,7 +38,7 @@ def test_an_ended_child_is_noticed_with_its_status_and_last_words(tmp_path: Path
     assert child is not None
     assert describe_end(child) == "fragile ended with status 3"
     assert child.last_lines() == ["no more"]
-    supervisor.stop([(("steady",), 2.0)])
+    supervisor.stop([], 0.1)
 
 
 def test_a_missing_program_is_told_in_words(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_children_stop_by_stages_and_a_late_one_is_killed(tmp_path: Path) -> Non
     stubborn = supervisor.start(_child(tmp_path, "stubborn", _STUBBORN))
     for child in supervisor.children:
         wait_for(child.last_lines, f"{child.name} is up")
-    late = supervisor.stop([(("top", "stubborn"), 0.3), (("base",), 2.0)])
+    late = supervisor.stop([(("top", "stubborn"), 0.5), (("base",), 2.0)], 1.0)
     assert late == ["stubborn"]
     assert record.read_text() == "top base "
     assert stubborn.status() == -signal.SIGKILL
@@ -85,7 +85,7 @@ def test_what_a_child_started_ends_with_it(tmp_path: Path) -> None:
     wait_for(lambda: child.status() is not None, "the parent ended")
     grandchild = int(child.last_lines()[0])
     assert not _gone(grandchild)
-    supervisor.stop([])
+    supervisor.stop([], 0.1)
     wait_for(lambda: _gone(grandchild), "the grandchild is gone")
 
 

@@ -33,7 +33,7 @@ def test_redis_refuses_strangers_and_never_evicts(tmp_path: Path) -> None:
         assert friend.config_get("bind") == {"bind": "127.0.0.1"}
         friend.close()
     finally:
-        supervisor.stop([(("redis",), 2.0)])
+        supervisor.stop([(("redis",), 2.0)], 3.0)
 
 
 def test_mosquitto_starts_from_our_configuration(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_mosquitto_starts_from_our_configuration(tmp_path: Path) -> None:
         assert "Error" not in "\n".join(child.last_lines(50))
         assert server.environ["MQTT_BROKER_PORT"] == str(server.port)
     finally:
-        supervisor.stop([(("broker",), 2.0)])
+        supervisor.stop([(("broker",), 2.0)], 3.0)
 
 
 def test_amqtt_stands_in_when_there_is_no_mosquitto(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_amqtt_stands_in_when_there_is_no_mosquitto(tmp_path: Path) -> None:
         wait_for(lambda: port_open(server.port), "amqtt listens", 20)
         assert "limited demo broker" in server.title
     finally:
-        supervisor.stop([(("broker",), 2.0)])
+        supervisor.stop([(("broker",), 2.0)], 3.0)
 
 
 def test_settings_for_another_broker_do_not_reach_the_embedded_one(tmp_path: Path) -> None:
@@ -83,4 +83,4 @@ def test_a_taken_port_has_a_holder_and_a_replacement(tmp_path: Path) -> None:
         assert child.process is not None
         assert f"(process {child.process.pid})" in (ports.holder(port) or "")
     finally:
-        supervisor.stop([])
+        supervisor.stop([], 0.1)
