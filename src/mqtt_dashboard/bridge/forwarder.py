@@ -106,7 +106,7 @@ class Forwarder:
         tokens: list[int] = []
         encode, to_document = codec.encode, codec.to_document
         for seq, (received_at, incoming) in enumerate(self._pending, start=first):
-            topic, payload, qos, retain, dup, properties, token = incoming
+            topic, payload, qos, retain, dup, properties, token, _identifiers = incoming
             message = LogMessage(topic, payload, qos, retain, dup, received_at, properties)
             messages.append(message)
             documents.append(encode(to_document(message, epoch=epoch, seq=seq)))

@@ -66,7 +66,6 @@ class Intake:
 
     def on_open(self, session: Session) -> None:
         """Ask for every wanted filter and say that the bridge is online."""
-        log.info("mqtt.connected", protocol=session.protocol, resumed=session.session_present)
         self._observer.new_session()
         self._session.opened(session)
         self._reconciler.opened(session)
@@ -78,6 +77,8 @@ class Intake:
     def on_messages(self, messages: list[Incoming]) -> None:
         """Sort the messages of one read and queue those that somebody watches."""
         now = self._clock.now()
+        if self._reconciler.overlaps:
+            messages = self._without_copies(messages)
         plain = [message for message in messages if message.topic[:1] != "$"]
         watched = plain if self._subscriptions.takes_everything else self._only_wanted(plain)
         if len(plain) < len(messages):
@@ -99,7 +100,6 @@ class Intake:
 
     def on_closed(self, loss: Loss) -> None:
         """Note why the connection ended."""
-        log.warning("mqtt.disconnected", reason=loss.reason, code=loss.code)
         self._reconciler.closed()
         self._session.closed(loss)
 
@@ -113,6 +113,18 @@ class Intake:
                 watched.append(message)
             elif message.token:
                 self._link.acknowledge([message.token])
+
+    def _without_copies(self, messages: list[Incoming]) -> list[Incoming]:
+        """Leave out what came a second time for another of the overlapping filters."""
+        is_copy = self._reconciler.is_copy
+        copies = [
+            one for one in messages if one.identifiers and is_copy(one.topic, one.identifiers)
+        ]
+        if not copies:
+            return messages
+        self._link.acknowledge([one.token for one in copies if one.token])
+        left_out = {id(one) for one in copies}
+        return [one for one in messages if id(one) not in left_out]
 
     def _only_wanted(self, messages: list[Incoming]) -> list[Incoming]:
         accepts = self._subscriptions.accepts

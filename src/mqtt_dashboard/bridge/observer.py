@@ -83,7 +83,7 @@ class Observer:
         return StatsUpdate(
             timestamp=self._clock.now(),
             data=data,
-            rates=Rates(**self._rates.update(counters, now)),
+            rates=Rates(**self._rates.update(counters, now, ages)),
             traffic=traffic,
             ages=ages,
             parse_failures=failures,

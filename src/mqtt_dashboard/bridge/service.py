@@ -1,6 +1,6 @@
 """The bridge as a whole: builds the parts, knows the order of start and stop, reports its state.
 
-Threads: ``mqtt`` (the link and its reconnects), ``forwarder``, ``lease`` (and status),
+Threads: ``mqtt`` (the link and its reconnects), ``forwarder``, ``lease`` (and status), ``filters``,
 ``reporter``, ``commands``, ``replies``. Each is a watched loop; when one dies the process ends with
 status 1.
 """
@@ -36,6 +36,7 @@ from mqtt_dashboard.mqtt.client import LinkOptions, Will
 from mqtt_dashboard.mqtt.connector import Connector
 
 STATUS_EVERY_S: Final = 1.0
+FILTERS_EVERY_S: Final = 0.2
 STATS_EVERY_S: Final = 5.0
 LISTS_EVERY_S: Final = 10.0
 INDEX_EVERY_S: Final = 1.0
@@ -108,6 +109,7 @@ class MQTTBridge:
         self._loops = [
             Loop("lease", self._renew, clock),
             Loop("forwarder", self._forwarder.turn, clock),
+            Loop("filters", self._sync_filters, clock),
             Loop("reporter", self._reporter.turn, clock),
             Loop("replies", self._replies.turn, clock),
             Loop("commands", self._commands.turn, clock),
@@ -130,11 +132,11 @@ class MQTTBridge:
         self._link.close(will=True)
         loops["mqtt"].stop()
         loops["mqtt"].join(1.0)
-        for name in ("forwarder", "reporter", "replies", "lease"):
+        for name in ("forwarder", "filters", "reporter", "replies", "lease"):
             loops[name].stop()
+        self._session.enter("stopped", "the bridge was stopped")
         for loop in self._loops:
             loop.join(0.7)
-        self._session.enter("stopped", "the bridge was stopped")
         self._commands.close()
         try:
             if self._lease.held:
@@ -158,6 +160,8 @@ class MQTTBridge:
             reasons.append("Redis did not answer for 3 s or more")
         if self._lease.held and not self._session.now.connected:
             reasons.append(f"no MQTT session: {self._session.now.reason}")
+        elif self._lease.held and not self._reconciler.settled:
+            reasons.append("the broker has not granted every filter yet")
         return reasons
 
     def status(self) -> BridgeStatus:
@@ -194,6 +198,10 @@ class MQTTBridge:
     def _may_connect(self) -> bool:
         return self._lease.held
 
+    def _sync_filters(self, wait: Callable[[float], bool]) -> None:
+        self._reconciler.sync()
+        wait(FILTERS_EVERY_S)
+
     def _renew(self, wait: Callable[[float], bool]) -> None:
         """Keep the lease and the status fresh; each turn takes about a second."""
         self._beat += 1
@@ -211,8 +219,9 @@ class MQTTBridge:
             return
         if not self._lease.held:
             self._stand_by(lost=held)
-        self._reconciler.sync()
-        wait(STATUS_EVERY_S if self._lease.held else STATUS_EVERY_S / 2)
+        # A change of the session is written at once, not at the next second.
+        self._session.status_due.wait(STATUS_EVERY_S if self._lease.held else STATUS_EVERY_S / 2)
+        self._session.status_due.clear()
 
     def _begin_reign(self) -> None:
         log.info("lease.taken", epoch=self._lease.epoch, instance=self._instance)
@@ -229,7 +238,7 @@ class MQTTBridge:
         reason = "another bridge is active with this prefix; this one waits to take over"
         if lost:
             log.error("lease.lost", reason=reason)
-            self._link.disconnect(reason)
+            self._link.close()
         self._session.enter("standby", reason)
 
     def _plan_reports(self) -> None:

@@ -38,6 +38,7 @@ class SessionLog:
         self._lock = threading.Lock()
         self._news: deque[StatusChange] = deque(maxlen=MAX_NEWS)
         self.changed = threading.Event()
+        self.status_due = threading.Event()
         self._state = SessionState("starting", "the bridge is starting", clock.now())
 
     @property
@@ -91,3 +92,4 @@ class SessionLog:
             )
         )
         self.changed.set()
+        self.status_due.set()

@@ -60,6 +60,23 @@ def contains(outer: str, inner: str) -> bool:
     return len(wide) == len(narrow)
 
 
+def overlap(one: str, other: str) -> bool:
+    """Tell whether some topic matches both filters."""
+    left, right = _split(one), _split(other)
+    wildcard_first = {left[0], right[0]} & {"#", "+"}
+    if wildcard_first and (left[0].startswith("$") or right[0].startswith("$")):
+        return False
+    for mine, its in zip(left, right, strict=False):
+        if "#" in {mine, its}:
+            return True
+        if mine != its and "+" not in {mine, its}:
+            return False
+    # "a/#" also matches "a" itself (MQTT 5.0, 4.7.1.2).
+    longer = max(left, right, key=len)
+    shorter = min(len(left), len(right))
+    return len(left) == len(right) or longer[shorter:] == ("#",)
+
+
 @lru_cache(maxsize=4096)
 def _split(topic_filter: str) -> tuple[str, ...]:
     return tuple(topic_filter.split("/"))
