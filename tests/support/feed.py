@@ -97,7 +97,7 @@ class Feed:
         self.client.xadd(self.channels.events, {"c": channel, "d": encoded})
         self.client.publish(channel, encoded)
 
-    def stats(self, **values: int | float | str | None) -> None:
+    def stats(self, **values: float | str | None) -> None:
         """Announce broker statistics."""
         data = BrokerStats(**values)  # type: ignore[arg-type]
         self.announce(self.channels.BROKER_STATS, StatsUpdate(timestamp=time.time(), data=data))

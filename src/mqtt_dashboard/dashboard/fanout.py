@@ -64,10 +64,10 @@ class Fanout:
         self._audiences: dict[FilterSet, Audience] = {}
         self._matcher = Matcher()
         self._ring = Ring()
-        self._primed = False
         self._epoch = 0
         self._seq = 0
         self.watched = threading.Event()
+        self.primed = threading.Event()
         self.due = threading.Event()
 
     # Viewers ---------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ class Fanout:
                 )
             before = viewer.filters
             self._move(viewer, before | {topic_filter})
-            if self._primed:
+            if self.primed.is_set():
                 self._replay(viewer, topic_filter, before)
             else:
                 viewer.wants_replay.add(topic_filter)
@@ -135,7 +135,7 @@ class Fanout:
                 for item in _items(batch):
                     self._ring.add(item)
                     self._epoch, self._seq = item.epoch, item.seq
-            self._primed = True
+            self.primed.set()
             for viewer in self._viewers.values():
                 for topic_filter in sorted(viewer.wants_replay):
                     self._replay(viewer, topic_filter, viewer.filters - viewer.wants_replay)
@@ -147,7 +147,7 @@ class Fanout:
             if self.watched.is_set():
                 return False
             self._ring.clear()
-            self._primed = False
+            self.primed.clear()
             return True
 
     def deliver(self, batch: Batch) -> None:

@@ -28,6 +28,7 @@ from mqtt_dashboard.errors import QueueFullError, TopicError
 REQUESTS_PER_WINDOW: Final = 100
 WINDOW_S: Final = 10.0
 PUBLISHES_AT_ONCE: Final = 8
+PRIMING_S: Final = 1.0
 
 RequestT = TypeVar("RequestT")
 _log = logs.get(__name__)
@@ -106,6 +107,8 @@ class SocketHandlers:
         except QueueFullError as error:
             raise RefusedError(str(error)) from error
         watched = self._interests.want(topic_filter) if is_new else self._state.covers(topic_filter)
+        # The replay goes out before the acknowledgement: whatever follows it is live.
+        self._fanout.primed.wait(PRIMING_S)
         return FilterReply(ok=True, filter=topic_filter, watched=watched)
 
     def _unsubscribe(self, sid: str, data: object) -> FilterReply:

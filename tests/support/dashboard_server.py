@@ -1,0 +1,246 @@
+"""The real dashboard as a child process, a viewer that keeps what it gets, and a beating bridge."""
+
+import http.client
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+import redis
+
+import socketio
+from mqtt_dashboard.contract import codec, events
+from mqtt_dashboard.contract.commands import (
+    CommandReply,
+    PublishCommand,
+    SubscribeCommand,
+    UnsubscribeCommand,
+)
+from tests.support.feed import Feed
+from tests.support.servers import Child, RedisServer, free_port, wait_for
+
+
+class DashboardServer(Child):
+    """`mqtt-dashboard serve` on a free port."""
+
+    def __init__(self, folder: Path, redis_port: int, **environ: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        script = Path(sys.executable).parent / "mqtt-dashboard"
+        env = {
+            **{name: value for name, value in os.environ.items() if "PYTEST" not in name},
+            "REDIS_HOST": "127.0.0.1",
+            "REDIS_PORT": str(redis_port),
+            "DASHBOARD_PORT": str(self.port),
+            **environ,
+        }
+        super().__init__([str(script), "serve"], folder / f"dashboard-{self.port}.log", env)
+
+    def start(self) -> Self:
+        """Start and wait until it answers."""
+        super().start()
+        wait_for(lambda: self.answers() or not self.alive(), "the dashboard answers", 20)
+        assert self.alive(), self.output()
+        return self
+
+    def answers(self) -> bool:
+        """Tell whether HTTP is served."""
+        try:
+            return self.get("/healthz")[0] == 200
+        except OSError:
+            return False
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        timeout: float = 15,
+    ) -> tuple[int, bytes, dict[str, str]]:
+        """Send one request; the path goes out as it is."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            connection.request(method, path, body=body, headers=headers or {})
+            answer = connection.getresponse()
+            return answer.status, answer.read(), {k.lower(): v for k, v in answer.getheaders()}
+        finally:
+            connection.close()
+
+    def get(self, path: str) -> tuple[int, Any]:
+        """Return status and decoded JSON (or the bytes when it is none)."""
+        status, body, _ = self.request("GET", path)
+        try:
+            return status, msgspec.json.decode(body)
+        except msgspec.DecodeError:
+            return status, body
+
+    def upgrade(self, **headers: str) -> int:
+        """Ask for a websocket with exactly these headers; return the status."""
+        lines = {
+            "Host": f"127.0.0.1:{self.port}",
+            "Upgrade": "websocket",
+            "Connection": "Upgrade",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        request = f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n{text}\r\n"
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+            connection.sendall(request.encode())
+            return int(connection.recv(200).split()[1])
+
+    def publish(self, **fields: object) -> tuple[int, Any]:
+        """Post a publish request."""
+        status, body, _ = self.request(
+            "POST",
+            "/api/messages/publish",
+            msgspec.json.encode(fields),
+            {"Content-Type": "application/json"},
+        )
+        return status, msgspec.json.decode(body)
+
+    def broker(self) -> Any:
+        """Return the broker status document."""
+        return self.get("/api/broker/status")[1]
+
+    def wait_ready(self) -> None:
+        """Wait until Redis and a bridge are seen."""
+        wait_for(lambda: self.get("/readyz")[0] == 200, f"ready: {self.get('/readyz')}")
+
+    def children(self) -> list[int]:
+        """Return the process ids of the workers."""
+        text = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [int(part) for part in text.split()]
+
+
+class Viewer:
+    """A plain Socket.IO client over websocket that keeps every event it gets."""
+
+    def __init__(self, server: DashboardServer) -> None:
+        self.client = socketio.Client(reconnection=False)
+        self.got: list[tuple[str, Any]] = []
+        for name in events.SERVER_EVENTS:
+            self.client.on(name, self._keeper(name))
+        self.client.connect(server.url, transports=["websocket"], wait_timeout=5)
+
+    def _keeper(self, name: str) -> Callable[[Any], None]:
+        def keep(document: Any) -> None:
+            self.got.append((name, document))
+
+        return keep
+
+    def call(self, event: str, data: object) -> Any:
+        """Emit and return the acknowledgement."""
+        return self.client.call(event, data, timeout=15)
+
+    def subscribe(self, topic_filter: str) -> Any:
+        """Watch a filter and return the acknowledgement."""
+        return self.call("subscribe", {"filter": topic_filter})
+
+    def named(self, name: str) -> list[Any]:
+        """Return the documents of one event."""
+        return [document for event, document in list(self.got) if event == name]
+
+    def frames(self, *, replay: bool = False) -> list[Any]:
+        """Return the message frames, live or replayed."""
+        return [one for one in self.named("mqtt_messages") if one["replay"] is replay]
+
+    def messages(self, *, replay: bool = False) -> list[Any]:
+        """Return the messages of all frames."""
+        return [one for frame in self.frames(replay=replay) for one in frame["messages"]]
+
+    def close(self) -> None:
+        """Disconnect."""
+        self.client.disconnect()
+
+
+@contextmanager
+def viewers(server: DashboardServer, count: int = 1) -> Iterator[list[Viewer]]:
+    """Connect some viewers at the same time and close them whatever happens."""
+    with ThreadPoolExecutor(max_workers=count) as pool:
+        pending = [pool.submit(Viewer, server) for _ in range(count)]
+    connected = [one.result() for one in pending if one.exception() is None]
+    try:
+        for one in pending:
+            one.result()
+        yield connected
+    finally:
+        for viewer in connected:
+            viewer.close()
+
+
+class BeatingBridge:
+    """A writer that renews the status key and answers commands, without any MQTT."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self.feed = Feed(server.client())
+        self.filters: tuple[str, ...] = ("#",)
+        self.connected = True
+        self.answer: Callable[[PublishCommand], CommandReply | None] = acked
+        self.commands: list[PublishCommand | SubscribeCommand | UnsubscribeCommand] = []
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._beat, name="beat"),
+            threading.Thread(target=self._listen, name="listen"),
+        ]
+        self._server = server
+
+    def start(self) -> Self:
+        """Start beating and listening."""
+        self.feed.beat(filters=self.filters)
+        for thread in self._threads:
+            thread.start()
+        names = self.feed.channels
+        wait_for(
+            lambda: self.feed.client.pubsub_numsub(names.COMMANDS)[0][1] == 1, "bridge listens"
+        )
+        return self
+
+    def stop(self) -> None:
+        """Stop both."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(5)
+
+    def _beat(self) -> None:
+        feed = Feed(self._server.client())
+        while not self._stop.wait(0.5):
+            try:
+                feed.beat(connected=self.connected, filters=self.filters)
+            except redis.RedisError:
+                continue
+
+    def _listen(self) -> None:
+        client = self._server.client()
+        while not self._stop.is_set():
+            try:
+                with client.pubsub(ignore_subscribe_messages=True) as pubsub:
+                    pubsub.subscribe(self.feed.channels.COMMANDS)
+                    self._take_all(pubsub)
+            except redis.RedisError:
+                time.sleep(0.1)
+
+    def _take_all(self, pubsub: Any) -> None:
+        while not self._stop.is_set():
+            message = pubsub.get_message(timeout=0.2)
+            if message is None:
+                continue
+            command = codec.decode_command(message["data"])
+            self.commands.append(command)
+            if isinstance(command, PublishCommand) and command.id:
+                reply = self.answer(command)
+                if reply is not None:
+                    self.feed.reply(reply)
+
+
+def acked(command: PublishCommand) -> CommandReply:
+    return CommandReply(id=command.id or "", state="acked", reason="confirmed by the broker")
