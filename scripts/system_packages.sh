@@ -27,7 +27,7 @@ give_up() {
 command -v apt-get >/dev/null || give_up "This system has no apt-get to install them with."
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
-  sudo -n true 2>/dev/null || give_up "Installing them takes root, and sudo asks for a password."
+  sudo -n true 2>/dev/null || give_up "Installing them takes root, and sudo without a password does not work."
   as_root=(sudo -n)
 fi
 

@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
+# Started by root, mosquitto becomes another user, and the kernel forgets whose death to follow.
+_STAY_ROOT = "user root\n" if os.geteuid() == 0 else ""
 
 
 def free_port() -> int:
@@ -115,7 +117,7 @@ class Broker(Child):
             f"allow_anonymous {'true' if anonymous else 'false'}\n"
             "sys_interval 1\nlog_dest stderr\nlog_dest topic\nlog_type notice\nlog_type error\n"
             f"log_type warning\nlog_type subscribe\nlog_type unsubscribe\n"
-            f"persistence false\nset_tcp_nodelay true\n{extra}\n"
+            f"persistence false\nset_tcp_nodelay true\n{_STAY_ROOT}{extra}\n"
         )
         binary = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
         super().__init__([binary, "-c", str(self.config)], folder / f"mosquitto-{self.port}.log")
