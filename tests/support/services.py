@@ -52,7 +52,10 @@ class BridgeProcess(Child):
 
     def wait_ready(self) -> Self:
         """Wait until it carries messages and the broker has granted its filters."""
-        wait_for(self.ready, f"the bridge is ready\n{self.output()}", 15)
+        try:
+            wait_for(self.ready, "the bridge is ready", 15)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.probe('/readyz')}\n{self.output()}") from None
         return self
 
     def events(self) -> list[dict[str, Any]]:

@@ -7,10 +7,16 @@ reconnect is recognised and dropped: the broker sends that message again.
 from collections import deque
 from typing import Final
 
+from mqtt_dashboard.logs import get
 from mqtt_dashboard.mqtt.reasons import BrokerError
+
+# There are no more packet ids than this, so no broker in its right mind gets here.
+MOST_UNCONFIRMED: Final = 65_535
 
 _CONNECTION_SHIFT: Final = 40
 _RECEIVE_MAXIMUM_EXCEEDED: Final = 0x93
+
+_log = get(__name__)
 
 
 class ReceiveOrder:
@@ -19,6 +25,7 @@ class ReceiveOrder:
     def __init__(self, connection: int, receive_maximum: int) -> None:
         self._base = connection << _CONNECTION_SHIFT
         self._limit = receive_maximum
+        self._exceeded = False
         self._next = self._base + 1
         self._oldest = self._next
         self._waiting: deque[tuple[int, int]] = deque()
@@ -32,13 +39,21 @@ class ReceiveOrder:
             if packet_id in self._unreleased:
                 return 0
             self._unreleased.add(packet_id)
-        if len(self._waiting) >= self._limit:
-            reason = f"the broker sent more than {self._limit} unconfirmed messages"
-            raise BrokerError(reason, _RECEIVE_MAXIMUM_EXCEEDED)
+        self._check_room()
         self._waiting.append((packet_id, qos))
         token = self._next
         self._next += 1
         return token
+
+    def _check_room(self) -> None:
+        # mosquitto 2.0 sends a kept session's whole queue at once, whatever was agreed. Ending the
+        # connection would begin the same again for ever; each message is acknowledged as usual.
+        if len(self._waiting) >= MOST_UNCONFIRMED:
+            reason = f"the broker sent more than {MOST_UNCONFIRMED} unconfirmed messages"
+            raise BrokerError(reason, _RECEIVE_MAXIMUM_EXCEEDED)
+        if len(self._waiting) == self._limit and not self._exceeded:
+            self._exceeded = True
+            _log.warning("mqtt.receive_maximum_exceeded", agreed=self._limit)
 
     def settle(self, token: int) -> None:
         """Note that a message is durable (or can never be read)."""
