@@ -129,8 +129,10 @@ class Connector:
         delay = self._backoff.after(loss, lived)
         details = {**self._address(), "code": loss.code, "retry_in_s": round(delay, 1)}
         if loss.taken_over:
-            reason = f"another client uses the client id {self._options.client_id}; backing off"
-            _log.error("mqtt.taken_over", reason=reason, told=loss.reason, **details)
+            told = loss.reason
+            if loss.code is not None:
+                told = f"another client uses the client id {self._options.client_id}"
+            _log.error("mqtt.taken_over", reason=f"{told}; backing off", **details)
         elif loss.final:
             reason = f"{loss.reason}; this will not change until the settings do"
             _log.error("mqtt.refused", reason=reason, **details)

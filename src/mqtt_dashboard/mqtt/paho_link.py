@@ -43,7 +43,7 @@ _log = get(__name__)
 
 
 class PahoLink(ThreadedLink):
-    """MQTT 3.1.1. Being closed right after it was opened, three times running, is a take-over."""
+    """MQTT 3.1.1 over paho."""
 
     def __init__(self, options: LinkOptions, listener: Listener, clock: Clock) -> None:
         super().__init__(options, listener, clock)
@@ -171,8 +171,8 @@ class _PahoConversation(Conversation):
         if self._client.want_write():
             self._liveness.sent(self.clock.monotonic())
             self._check(self._client.loop_write())
-        self._tick(self.clock.monotonic())
         self._finish_published()
+        self._tick(self.clock.monotonic())
 
     def _seconds(self, at_most: float | None) -> float:
         if self._dense or self.asked:
@@ -330,6 +330,7 @@ class _PahoConversation(Conversation):
         self._mids[info.mid] = (entry, finish)
         if message.qos:
             finish()
+        self._finish_published()
         return True
 
     def _finish_published(self) -> None:

@@ -114,9 +114,13 @@ class Loop(Conversation):
             self._read()
         else:
             self._dense = False
+        self._flush()
         session.tick(self.clock.monotonic())
+        self._flush()
+
+    def _flush(self) -> None:
         if not self._outlet.idle:
-            session.liveness.sent(self.clock.monotonic())
+            self.session.liveness.sent(self.clock.monotonic())
             self._outlet.flush()
 
     def _wait(self, seconds: float) -> bool:
