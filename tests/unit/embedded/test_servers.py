@@ -59,6 +59,7 @@ def test_amqtt_stands_in_when_there_is_no_mosquitto(tmp_path: Path) -> None:
     try:
         wait_for(lambda: port_open(server.port), "amqtt listens", 20)
         assert "limited demo broker" in server.title
+        assert server.environ["MQTT_PROTOCOL"] == "3.1.1"
     finally:
         supervisor.stop([(("broker",), 2.0)], 3.0)
 
