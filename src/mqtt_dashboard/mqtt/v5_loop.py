@@ -15,7 +15,7 @@ from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.mqtt import reasons, v5_packets
 from mqtt_dashboard.mqtt.client import Loss
 from mqtt_dashboard.mqtt.reasons import BrokerError, EndedError
-from mqtt_dashboard.mqtt.socket_io import Inlet, Outlet, hang_up
+from mqtt_dashboard.mqtt.socket_io import READ_BYTES, Inlet, Outlet, hang_up
 from mqtt_dashboard.mqtt.threaded_link import Conversation
 from mqtt_dashboard.mqtt.v5_session import V5Session
 
@@ -143,7 +143,8 @@ class Loop(Conversation):
         count = self._inlet.read(self.session.take)
         if count is None:
             raise EndedError(self._closed())
-        self._dense = count >= DENSE_BYTES
+        # A full buffer means a backlog: there is nothing to wait for.
+        self._dense = DENSE_BYTES <= count < READ_BYTES
         if count:
             self.session.liveness.received(self.clock.monotonic())
 
