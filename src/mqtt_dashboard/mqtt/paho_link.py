@@ -18,7 +18,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from mqtt_dashboard.clock import Clock
-from mqtt_dashboard.logs import get
+from mqtt_dashboard.errors import LinkError
 from mqtt_dashboard.mqtt import reasons
 from mqtt_dashboard.mqtt.asking import Asking
 from mqtt_dashboard.mqtt.client import Incoming, LinkOptions, Listener, Loss, Session, Wanted
@@ -27,7 +27,7 @@ from mqtt_dashboard.mqtt.outbox import Limits, Outbox, Pending
 from mqtt_dashboard.mqtt.packet_ids import PacketIds
 from mqtt_dashboard.mqtt.reasons import EndedError
 from mqtt_dashboard.mqtt.receive_order import ReceiveOrder
-from mqtt_dashboard.mqtt.socket_io import WOULD_BLOCK, hang_up, tls_context
+from mqtt_dashboard.mqtt.socket_io import WOULD_BLOCK, hang_up, open_socket
 from mqtt_dashboard.mqtt.threaded_link import Conversation, ThreadedLink
 
 BATCH: Final = 2_000
@@ -38,8 +38,6 @@ CLOSE_SECONDS: Final = 1.0
 _PINGREQ: Final = b"\xc0\x00"
 _IN_FLIGHT: Final = 20
 _OK: Final = MQTTErrorCode.MQTT_ERR_SUCCESS
-
-_log = get(__name__)
 
 
 class PahoLink(ThreadedLink):
@@ -110,9 +108,13 @@ class _PahoConversation(Conversation):
             try:
                 self._connect()
                 connection = self._client.socket()
+                # Gone already, when the very CONNECT could not be written.
+                self._check(_OK if connection else MQTTErrorCode.MQTT_ERR_CONN_LOST)
                 loss = self._until_end(connection)
             except EndedError as ended:
                 loss = ended.loss
+            except LinkError as error:
+                loss = Loss(error.reason)
             except OSError as error:
                 loss = self._network_loss(error)
             return loss
@@ -129,15 +131,9 @@ class _PahoConversation(Conversation):
         client.on_publish = lambda _client, _data, mid, _code, _props: self._published.append(mid)
         client.on_subscribe = self._on_subscribe
         client.on_unsubscribe = self._on_unsubscribe
-        if options.tls:
-            client.tls_set_context(tls_context(options))
-        try:
-            client.connect(options.host, options.port, keepalive=options.keepalive)
-        except ValueError as error:
-            raise EndedError(Loss(f"{options.host} is not a usable address: {error}")) from error
+        client.connect(options.host, options.port, keepalive=options.keepalive)
 
     def _until_end(self, connection: socket.socket) -> Loss:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         poll = select.poll()
         poll.register(self.waker.fileno(), select.POLLIN)
         give_up: float | None = None
@@ -349,16 +345,26 @@ class _PahoConversation(Conversation):
                 self.outbox.on_pubcomp(entry.packet_id, 0, None)
 
 
+class _Client(paho.Client):
+    """A paho client on a socket of ours: its own leaks when TLS fails, and words errors apart."""
+
+    def __init__(self, options: LinkOptions, **settings: Any) -> None:
+        super().__init__(CallbackAPIVersion.VERSION2, **settings)
+        self._link_options = options
+
+    def _create_socket(self) -> socket.socket:
+        return open_socket(self._link_options)
+
+
 def _new_client(options: LinkOptions) -> paho.Client:
-    client = paho.Client(
-        CallbackAPIVersion.VERSION2,
+    client = _Client(
+        options,
         client_id=options.client_id,
         clean_session=False,
         protocol=MQTTProtocolVersion.MQTTv311,
         reconnect_on_failure=False,
         manual_ack=True,
     )
-    client.connect_timeout = options.answer_timeout
     client.max_inflight_messages_set(_IN_FLIGHT)
     if options.username is not None:
         client.username_pw_set(options.username, options.password)

@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from mqtt_dashboard.errors import LinkError
@@ -23,6 +24,10 @@ WOULD_BLOCK = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLW
 
 def tls_context(options: LinkOptions) -> ssl.SSLContext:
     """Return a context that always verifies the broker's certificate and host name."""
+    for path in (options.ca_file, options.cert_file, options.key_file):
+        if path is not None:
+            # The errors of the ssl module do not name the file.
+            Path(path).open("rb").close()
     context = ssl.create_default_context(cafile=options.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if options.cert_file:
