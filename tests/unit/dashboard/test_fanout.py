@@ -1,0 +1,255 @@
+"""The fan-out's account, its bounds and its choice of what to leave out."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mqtt_dashboard.clock import ManualClock
+from mqtt_dashboard.contract.messages import Batch, LogMessage
+from mqtt_dashboard.dashboard.counters import Counters
+from mqtt_dashboard.dashboard.fanout import Fanout
+from mqtt_dashboard.errors import QueueFullError
+
+
+class Sockets:
+    """Keeps what is sent; a viewer in ``deaf`` has a full queue."""
+
+    def __init__(self) -> None:
+        self.frames: dict[str, list[Any]] = defaultdict(list)
+        self.deaf: set[str] = set()
+        self.closed: list[str] = []
+
+    def send(self, sids: Sequence[str], event: str, document: bytes) -> None:
+        """Keep a document for each viewer."""
+        for sid in sids:
+            assert sid not in self.deaf
+            if event == "mqtt_messages":
+                self.frames[sid].append(msgspec.json.decode(document))
+
+    def unread(self, sid: str) -> int:
+        """Return a full queue for the deaf."""
+        return 99 if sid in self.deaf else 0
+
+    def cut(self, sid: str) -> None:
+        """Note that a viewer was cut."""
+        self.closed.append(sid)
+
+
+class Rig:
+    """A fan-out with its surroundings and a running number."""
+
+    def __init__(self) -> None:
+        self.sockets = Sockets()
+        self.clock = ManualClock()
+        self.counters = Counters()
+        self.fanout = Fanout(self.sockets, self.clock, self.counters, payload_limit=100)
+        self.fanout.prime([])
+        self.seq = 0
+
+    def join(self, sid: str, *filters: str) -> None:
+        """Connect a viewer that watches some filters."""
+        self.fanout.join(sid)
+        for one in filters:
+            self.fanout.watch(sid, one)
+
+    def deliver(self, *topics: str, payload: bytes = b"x") -> None:
+        """Hand over one batch."""
+        messages = [LogMessage(one, payload, 0, False, False, 1.0) for one in topics]
+        self.fanout.deliver(Batch(1, 1, self.seq + 1, messages))
+        self.seq += len(messages)
+
+    def topics(self, sid: str) -> list[str]:
+        """Return the topics a viewer got, without replays."""
+        return [
+            message["topic"]
+            for frame in self.sockets.frames[sid]
+            if not frame["replay"]
+            for message in frame["messages"]
+        ]
+
+    def total(self, name: str) -> int:
+        """Return a count over all reasons."""
+        return sum(value for (one, _), value in self.counters.snapshot().items() if one == name)
+
+    def check_account(self) -> None:
+        """Assert the invariant."""
+        assert self.total("viewer_messages_matched") == (
+            self.total("viewer_messages_sent")
+            + self.total("viewer_messages_dropped")
+            + self.fanout.buffered()
+        )
+
+
+@pytest.fixture
+def rig() -> Rig:
+    """Return a fresh fan-out."""
+    return Rig()
+
+
+def test_each_viewer_gets_what_its_filters_match_once(rig: Rig) -> None:
+    """P47: overlapping filters of one viewer give one copy."""
+    rig.join("one", "a/#", "a/b", "+/b")
+    rig.join("two", "c")
+    rig.deliver("a/b", "a/c", "c", "d")
+    rig.fanout.flush()
+    assert rig.topics("one") == ["a/b", "a/c"]
+    assert rig.topics("two") == ["c"]
+    rig.check_account()
+
+
+def test_the_newest_win_and_the_rest_is_counted(rig: Rig) -> None:
+    """More than a frame holds: the newest 200 are sent, the others are told as dropped."""
+    rig.join("one", "#")
+    rig.deliver(*(f"t/{number}" for number in range(1000)))
+    rig.fanout.flush()
+    (frame,) = rig.sockets.frames["one"]
+    assert frame["dropped"] == 800
+    assert [one["seq"] for one in frame["messages"]] == list(range(801, 1001))
+    assert frame["seq"] == 1000
+    rig.check_account()
+
+
+def test_a_frame_is_bounded_in_bytes_too() -> None:
+    """Large payloads make a frame short instead of huge."""
+    rig = Rig()
+    rig.fanout = Fanout(rig.sockets, rig.clock, rig.counters, payload_limit=10_000)
+    rig.join("one", "#")
+    rig.deliver(*(["t"] * 150), payload=b"x" * 10_000)
+    rig.fanout.flush()
+    (frame,) = rig.sockets.frames["one"]
+    assert len(msgspec.json.encode(frame)) < 600_000
+    assert frame["dropped"] == 150 - len(frame["messages"])
+    rig.check_account()
+
+
+def test_p69_who_does_not_read_gets_nothing_queued_and_is_cut(rig: Rig) -> None:
+    """P69: bounded buffer, counted drops, cut after twenty seconds; others are not affected."""
+    rig.join("deaf", "#")
+    rig.join("good", "#")
+    rig.sockets.deaf.add("deaf")
+    for _ in range(50):
+        rig.deliver(*(["t"] * 10))
+        rig.fanout.flush()
+    assert len(rig.topics("good")) == 500
+    assert rig.fanout.buffered() == 200
+    rig.check_account()
+    rig.clock.advance(21)
+    rig.fanout.flush()
+    assert rig.sockets.closed == ["deaf"]
+    rig.sockets.deaf.clear()
+    rig.fanout.flush()
+    (frame,) = rig.sockets.frames["deaf"]
+    assert (len(frame["messages"]), frame["dropped"]) == (200, 300)
+    rig.check_account()
+
+
+def test_a_gap_reaches_every_watcher_once(rig: Rig) -> None:
+    """A loss of unknown size is told even when no message matches, also to the slow."""
+    rig.join("one", "quiet")
+    rig.join("slow", "#")
+    rig.join("none")
+    rig.sockets.deaf.add("slow")
+    rig.fanout.mark_gap()
+    rig.fanout.flush()
+    rig.sockets.deaf.clear()
+    rig.fanout.flush()
+    rig.fanout.flush()
+    assert [frame["gap"] for frame in rig.sockets.frames["one"]] == [True]
+    assert [frame["gap"] for frame in rig.sockets.frames["slow"]] == [True]
+    assert rig.sockets.frames["none"] == []
+
+
+def test_changing_filters_loses_nothing_that_was_queued(rig: Rig) -> None:
+    """What matched before a filter was added still arrives, once."""
+    rig.join("one", "a")
+    rig.join("two", "a")
+    rig.deliver("a", "b")
+    rig.fanout.watch("one", "b")
+    rig.deliver("a", "b")
+    rig.fanout.flush()
+    assert rig.topics("one") == ["a", "a", "b"]
+    assert rig.topics("two") == ["a", "a"]
+    rig.fanout.unwatch("one", "a")
+    rig.deliver("a", "b")
+    rig.fanout.flush()
+    assert rig.topics("one") == ["a", "a", "b", "b"]
+    rig.check_account()
+
+
+def test_replay_leaves_out_what_was_already_watched(rig: Rig) -> None:
+    """P63: a second, wider filter does not repeat what the first one brought."""
+    rig.deliver("a", "b")
+    rig.join("one", "a", "#")
+    replays = [frame for frame in rig.sockets.frames["one"] if frame["replay"]]
+    assert [[one["topic"] for one in frame["messages"]] for frame in replays] == [["a"], ["b"]]
+
+
+def test_who_waits_for_the_ring_gets_its_replay_when_it_is_filled() -> None:
+    """The first viewer's replay comes as soon as the recent batches are read."""
+    rig = Rig()
+    assert rig.fanout.rest()
+    rig.join("one", "a")
+    assert rig.fanout.watched.is_set()
+    rig.fanout.prime([Batch(1, 7, 1, [LogMessage("a", b"1", 0, False, False, 1.0)])])
+    (frame,) = rig.sockets.frames["one"]
+    assert (frame["replay"], frame["epoch"], frame["seq"]) == (True, 7, 1)
+    rig.fanout.leave("one")
+    assert not rig.fanout.watched.is_set()
+    assert rig.fanout.rest()
+
+
+def test_the_twenty_first_filter_is_refused(rig: Rig) -> None:
+    """P49: filters per viewer are bounded."""
+    rig.join("one", *(f"f/{number}" for number in range(20)))
+    with pytest.raises(QueueFullError, match="20 filters"):
+        rig.fanout.watch("one", "one/more")
+
+
+ACTIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("deliver"), st.lists(st.sampled_from(["a", "b", "a/b", "$x"]))),
+        st.tuples(st.just("watch"), st.sampled_from(["#", "a", "+/b", "b", "$x"])),
+        st.tuples(st.just("unwatch"), st.sampled_from(["#", "a", "+/b", "b", "$x"])),
+        st.tuples(st.sampled_from(["deaf", "hear", "flush", "many", "leave"]), st.none()),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(actions=ACTIONS, order=st.randoms(use_true_random=False))
+def test_the_account_holds_whatever_happens(actions: list[Any], order: Any) -> None:
+    """Matched = sent + dropped + buffered, after any sequence of actions on three viewers."""
+    rig = Rig()
+    for sid in "xyz":
+        rig.join(sid)
+    for action, detail in actions:
+        sid = order.choice("xyz")
+        _act(rig, action, sid, detail)
+        rig.check_account()
+    for frames in rig.sockets.frames.values():
+        seqs = [frame["seq"] for frame in frames]
+        assert seqs == sorted(seqs)
+
+
+def _act(rig: Rig, action: str, sid: str, detail: Any) -> None:
+    def rejoin() -> None:
+        rig.fanout.leave(sid)
+        rig.fanout.join(sid)
+
+    steps = {
+        "deliver": lambda: rig.deliver(*detail),
+        "many": lambda: rig.deliver(*(["a"] * 250)),
+        "watch": lambda: rig.fanout.watch(sid, detail),
+        "unwatch": lambda: rig.fanout.unwatch(sid, detail),
+        "deaf": lambda: rig.sockets.deaf.add(sid),
+        "hear": lambda: rig.sockets.deaf.discard(sid),
+        "leave": rejoin,
+        "flush": rig.fanout.flush,
+    }
+    steps[action]()

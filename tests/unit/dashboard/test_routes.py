@@ -1,0 +1,88 @@
+"""The routes are those of the contract's table; the page is served safely from its folder."""
+
+from pathlib import Path
+
+import flask
+import pytest
+
+from mqtt_dashboard import config
+from mqtt_dashboard.bus.dashboard_store import DashboardStore
+from mqtt_dashboard.clock import ManualClock
+from mqtt_dashboard.config import DashboardSettings, RedisSettings
+from mqtt_dashboard.contract.export import ROUTES
+from mqtt_dashboard.dashboard import responses
+from mqtt_dashboard.dashboard.app import create_app
+from mqtt_dashboard.dashboard.counters import Counters
+from mqtt_dashboard.dashboard.routes import spa
+
+
+def test_every_route_is_in_the_contract_and_the_other_way_round() -> None:
+    """The OpenAPI document lists exactly what is served, the page apart."""
+    app = create_app(
+        config.load(DashboardSettings, {}),
+        DashboardStore(config.load(RedisSettings, {})),
+        ManualClock(),
+    )
+    served = {
+        (method.lower(), rule.rule)
+        for rule in app.url_map.iter_rules()
+        if not rule.endpoint.startswith("spa.")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert served == {(route.method, route.path) for route in ROUTES}
+
+
+@pytest.fixture
+def static(tmp_path: Path) -> Path:
+    """Return a folder with a built page, and a secret beside it."""
+    folder = tmp_path / "static"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text("<p>page</p>")
+    (folder / "assets" / "app-1a2b.js").write_text("js")
+    (folder / "favicon.svg").write_text("<svg/>")
+    (tmp_path / "secret").write_text("secret")
+    return folder
+
+
+def _client(static: Path) -> flask.testing.FlaskClient:
+    app = flask.Flask(__name__, static_folder=None)
+    app.register_blueprint(spa.blueprint(static))
+    responses.install(app, Counters())
+    return app.test_client()
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "body", "cache"),
+    [
+        ("/", 200, b"<p>page</p>", "no-cache"),
+        ("/topics", 200, b"<p>page</p>", "no-cache"),
+        ("/topics/deep/link", 200, b"<p>page</p>", "no-cache"),
+        ("/favicon.svg", 200, b"<svg/>", "no-cache"),
+        ("/assets/app-1a2b.js", 200, b"js", "public, max-age=31536000, immutable"),
+        ("/assets/app-old.js", 404, None, "no-store"),
+        ("/assets/none", 404, None, "no-store"),
+        ("/missing.js", 404, None, "no-store"),
+        ("/api/x", 404, None, "no-store"),
+        ("/../secret", 404, None, "no-store"),
+        ("/assets/../../secret", 404, None, "no-store"),
+        ("/assets/..", 404, None, "no-store"),
+    ],
+)
+def test_pages_assets_and_what_is_missing(
+    static: Path, path: str, status: int, body: bytes | None, cache: str
+) -> None:
+    """P71, P72: pages fall back to the entry, files do not, nothing outside is reached."""
+    with _client(static).get(path) as answer:
+        assert answer.status_code == status
+        assert answer.headers["Cache-Control"] == cache
+        if body is not None:
+            assert answer.data == body
+        else:
+            assert answer.is_json
+
+
+def test_a_missing_page_says_how_to_build_it(tmp_path: Path) -> None:
+    """Without a built page the answer names the command."""
+    answer = _client(tmp_path / "none").get("/")
+    assert answer.status_code == 503
+    assert b"make ui" in answer.data
