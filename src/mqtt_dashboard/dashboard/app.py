@@ -149,8 +149,9 @@ def _register(app: flask.Flask, parts: Parts) -> None:
 def _flusher(fanout: Fanout, stopping: threading.Event) -> Any:
     def turn() -> None:
         if fanout.due.wait(IDLE_TURN_S):
+            started = time.monotonic()
             fanout.due.clear()
             fanout.flush()
-            stopping.wait(FRAME_INTERVAL_S)
+            stopping.wait(max(0.0, started + FRAME_INTERVAL_S - time.monotonic()))
 
     return turn
