@@ -50,6 +50,9 @@ def contains(outer: str, inner: str) -> bool:
     wide, narrow = _split(outer), _split(inner)
     if narrow[0].startswith("$") and wide[0] in {"#", "+"}:
         return False
+    if narrow == ("#",):
+        # Every topic has a first level, so +/# says the same.
+        return wide in {("#",), ("+", "#")}
     for position, level in enumerate(wide):
         if level == "#":
             return True
