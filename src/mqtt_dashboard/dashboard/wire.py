@@ -3,6 +3,7 @@
 - A send may be partial on a non-blocking socket and two greenlets may send at once; here a send is
   whole and exclusive.
 - Compression is refused by not offering it, so that no small frame inflates into a large one.
+- The kernel's buffer is bounded, so that what a slow viewer sees is not long past.
 - A message is bounded while it is read, not after.
 """
 
@@ -17,6 +18,7 @@ import socketio
 from flask_socketio import SocketIO
 
 MAX_MESSAGE_BYTES: Final = 2 * 1024 * 1024
+SEND_BUFFER_BYTES: Final = 128 * 1024
 SOCKET_KEYS: Final = ("gunicorn.socket", "werkzeug.socket")
 LINE: Final = "mqtt_dashboard.line"
 
@@ -50,6 +52,8 @@ def prepare_upgrade(environ: dict[str, Any]) -> None:
     environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
     for key in SOCKET_KEYS:
         if key in environ:
+            # A large kernel buffer would show a slow viewer the past instead of dropping some.
+            environ[key].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
             environ[LINE] = environ[key] = Line(environ[key])
 
 
