@@ -22,7 +22,9 @@ if "$@" >"$log" 2>&1 </dev/null; then
 else
   status=$?
   [ -t 1 ] && printf '\r\033[K'
-  printf '  %s: FAILED after %d s. The end of %s:\n' "$title" $((SECONDS - started)) "$log"
-  tail -n 40 "$log" | sed 's/^/    /'
+  printf '  %s: FAILED after %d s, see %s:\n' "$title" $((SECONDS - started)) "$log"
+  # Some tools say what is wrong first, some last.
+  awk 'NR <= 15 || NR > total - 30 { print "    " $0 } NR == 16 && total > 45 { print "    [...]" }' \
+    total="$(wc -l <"$log")" "$log"
   exit "$status"
 fi
