@@ -1,0 +1,11 @@
+// Remove addresses from package-lock.json: which registry or sponsor page was asked is nobody's
+// business, and npm needs neither. Run after every change of the lock: npm run lock.
+import { readFileSync, writeFileSync } from "node:fs";
+
+const path = new URL("../package-lock.json", import.meta.url);
+const lock = JSON.parse(readFileSync(path, "utf8"));
+for (const entry of Object.values(lock.packages)) {
+  delete entry.funding;
+  delete entry.resolved;
+}
+writeFileSync(path, `${JSON.stringify(lock, null, 2)}\n`);

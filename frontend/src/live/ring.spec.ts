@@ -1,0 +1,55 @@
+import { describe, expect, it } from "vitest";
+import { Batcher, prepend } from "./ring";
+
+describe("prepend", () => {
+  it("puts the newest first and keeps the limit", () => {
+    expect(prepend([2, 1], [3, 4], 3)).toEqual([4, 3, 2]);
+  });
+  it("keeps only the newest when more arrive than fit", () => {
+    expect(prepend([1], [2, 3, 4, 5], 2)).toEqual([5, 4]);
+  });
+});
+
+describe("Batcher", () => {
+  function stage() {
+    const frames: (() => void)[] = [];
+    let time = 0;
+    const seen: number[][] = [];
+    const batcher = new Batcher<number>((items) => seen.push(items), 5, 100, {
+      request: (run) => frames.push(run),
+      now: () => time,
+    });
+    const frame = (at: number) => {
+      time = at;
+      for (const run of frames.splice(0)) run();
+    };
+    return { batcher, seen, frame };
+  }
+
+  it("hands over everything of one interval at once", () => {
+    const { batcher, seen, frame } = stage();
+    batcher.add([1]);
+    batcher.add([2, 3]);
+    frame(0);
+    expect(seen).toEqual([[1, 2, 3]]);
+  });
+
+  it("waits for the interval before it flushes again", () => {
+    const { batcher, seen, frame } = stage();
+    batcher.add([1]);
+    frame(0);
+    batcher.add([2]);
+    frame(50);
+    expect(seen).toEqual([[1]]);
+    frame(110);
+    expect(seen).toEqual([[1], [2]]);
+  });
+
+  it("does not grow while nobody draws", () => {
+    const { batcher, seen, frame } = stage();
+    for (let n = 0; n < 1000; n += 1) batcher.add([n]);
+    frame(0);
+    expect(seen[0]?.length).toBeLessThanOrEqual(11);
+    expect(seen[0]?.at(-1)).toBe(999);
+  });
+});

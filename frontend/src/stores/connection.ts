@@ -1,0 +1,79 @@
+// The state of the four links between the viewer and the devices: page, Redis, bridge, broker.
+
+import { defineStore } from "pinia";
+import { computed, ref, shallowRef } from "vue";
+import type { BrokerStatusReply } from "@/contract/types";
+import { duration } from "@/format";
+import { now } from "@/live/clock";
+import { openSocket } from "@/live/socket";
+import { brokerPart, bridgePart, type Part, pagePart, redisPart } from "./parts";
+
+/** The server speaks every 2 s; longer silence than this means that nothing shown is fresh. */
+export const SILENCE_S = 5;
+
+export const useConnection = defineStore("connection", () => {
+  const socket = openSocket();
+  const online = ref(false);
+  const everOnline = ref(false);
+  const lostAt = ref(Date.now() / 1000);
+  const heardAt = ref(0);
+  const status = shallowRef<BrokerStatusReply | null>(null);
+  const demo = ref(false);
+
+  socket.on("connect", () => {
+    online.value = true;
+    everOnline.value = true;
+    heardAt.value = Date.now() / 1000;
+  });
+  socket.on("disconnect", () => {
+    online.value = false;
+    lostAt.value = Date.now() / 1000;
+  });
+  socket.on("broker_status", (reply) => {
+    heardAt.value = Date.now() / 1000;
+    status.value = reply;
+  });
+
+  const silence = computed(() => Math.max(0, now.value - heardAt.value));
+  const live = computed(() => online.value && silence.value < SILENCE_S);
+  const page = computed<Part>(() =>
+    pagePart(live.value, everOnline.value, Math.max(heardAt.value, lostAt.value)),
+  );
+  const redis = computed(() => redisPart(status.value, live.value));
+  const bridge = computed(() => bridgePart(status.value, live.value));
+  const broker = computed(() => brokerPart(status.value, live.value));
+  /** Nothing new can arrive from the broker: what is shown is the past. */
+  const stale = computed(() => !live.value || status.value?.connected !== true);
+
+  /** What is broken first on the way, in words, with what to do; null when all is well. */
+  const trouble = computed(() => {
+    if (!everOnline.value && !status.value && silence.value < SILENCE_S) return null;
+    if (!live.value) {
+      const since = heardAt.value ? ` for ${duration(silence.value)}` : "";
+      return {
+        title: `No contact with the dashboard server${since}`,
+        text: "Everything below is from before. The page reconnects by itself; if it does not, see whether `mqtt-dashboard serve` runs.",
+      };
+    }
+    const reply = status.value;
+    if (!reply) return null;
+    if (reply.redis.status === "down") {
+      return {
+        title: "Redis does not answer",
+        text: `${reply.redis.reason ?? ""} Values below are from before. Bridge and broker cannot be judged meanwhile.`,
+      };
+    }
+    if (reply.bridge.alive === false) {
+      return {
+        title: "The bridge is silent",
+        text: "No fresh values arrive and nothing can be published. Start it with: mqtt-bridge",
+      };
+    }
+    if (reply.connected === false) {
+      return { title: "The broker is not connected", text: reply.reason };
+    }
+    return null;
+  });
+
+  return { socket, online, status, live, page, redis, bridge, broker, stale, trouble, demo };
+});

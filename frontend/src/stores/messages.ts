@@ -1,0 +1,144 @@
+// What the monitor shows: messages of its filters, and in their place what was left out.
+
+import { defineStore } from "pinia";
+import { computed, ref, shallowRef } from "vue";
+import type { MessageReceived, MessagesFrame } from "@/contract/types";
+import { Batcher, prepend } from "@/live/ring";
+import { matches } from "@/topics/filter";
+import { useConnection } from "./connection";
+
+export const RING_LIMIT = 2000;
+
+export type Row =
+  | { kind: "message"; key: string; message: MessageReceived; hue: number }
+  | { kind: "skipped"; key: string; count: number }
+  | { kind: "gap"; key: string };
+
+export interface Watched {
+  filter: string;
+  hue: number;
+  problem: string | null;
+}
+
+export const useMessages = defineStore("messages", () => {
+  const connection = useConnection();
+  const filters = ref<Watched[]>([]);
+  const rows = shallowRef<readonly Row[]>([]);
+  const paused = ref(false);
+  const scrolledAway = ref(false);
+  const meanwhile = ref(0);
+  const totals = ref({ received: 0, skipped: 0 });
+  let held: Row[] = [];
+  let serial = 0;
+  const holding = computed(() => paused.value || scrolledAway.value);
+
+  const batcher = new Batcher<Row>((fresh) => {
+    if (holding.value) {
+      held = prepend(held, fresh, RING_LIMIT);
+      meanwhile.value += fresh.length;
+    } else {
+      rows.value = prepend(rows.value, fresh, RING_LIMIT);
+    }
+  }, RING_LIMIT);
+
+  function hueOf(topic: string): number {
+    return filters.value.find((one) => matches(one.filter, topic))?.hue ?? 0;
+  }
+
+  function take(frame: MessagesFrame): void {
+    if (!filters.value.length) return;
+    serial += 1;
+    const fresh: Row[] = [];
+    if (frame.gap) fresh.push({ kind: "gap", key: `g${serial}` });
+    if (frame.dropped) {
+      fresh.push({ kind: "skipped", key: `s${serial}`, count: frame.dropped });
+      totals.value.skipped += frame.dropped;
+    }
+    // A replay after a reconnect may bring what is already here.
+    const known = frame.replay ? knownKeys() : null;
+    for (const message of frame.messages) {
+      const key = `${message.epoch}:${message.seq}`;
+      if (known?.has(key)) continue;
+      fresh.push({ kind: "message", key, message, hue: hueOf(message.topic) });
+    }
+    totals.value.received += frame.messages.length;
+    if (frame.messages.some((message) => message.topic.startsWith("demo/"))) connection.demo = true;
+    batcher.add(fresh);
+  }
+
+  function knownKeys(): Set<string> {
+    return new Set([...rows.value, ...held].map((row) => row.key));
+  }
+
+  /** Show what arrived while the list was held. */
+  function release(): void {
+    rows.value = held.concat(rows.value).slice(0, RING_LIMIT);
+    held = [];
+    meanwhile.value = 0;
+  }
+
+  function hold(): void {
+    if (!holding.value) release();
+  }
+
+  function setPaused(value: boolean): void {
+    paused.value = value;
+    hold();
+  }
+
+  function setScrolledAway(value: boolean): void {
+    scrolledAway.value = value;
+    hold();
+  }
+
+  function clear(): void {
+    rows.value = [];
+    held = [];
+    meanwhile.value = 0;
+    totals.value = { received: 0, skipped: 0 };
+    batcher.clear();
+  }
+
+  function ask(filter: string): void {
+    connection.socket.timeout(5000).emit("subscribe", { filter }, (error, reply) => {
+      const watched = filters.value.find((one) => one.filter === filter);
+      if (watched) {
+        watched.problem = error ? "The server did not answer." : reply.ok ? null : reply.message;
+      }
+    });
+  }
+
+  function add(filter: string): void {
+    if (filters.value.some((one) => one.filter === filter)) return;
+    const used = new Set(filters.value.map((one) => one.hue));
+    const hue = [1, 2, 3, 4, 5, 6].find((one) => !used.has(one)) ?? 1;
+    filters.value.push({ filter, hue, problem: null });
+    if (connection.socket.connected) ask(filter);
+  }
+
+  function remove(filter: string): void {
+    filters.value = filters.value.filter((one) => one.filter !== filter);
+    connection.socket.emit("unsubscribe", { filter }, () => undefined);
+  }
+
+  connection.socket.on("mqtt_messages", take);
+  // A new connection knows nothing of this page's filters.
+  connection.socket.on("connect", () => {
+    for (const one of filters.value) ask(one.filter);
+  });
+
+  return {
+    filters,
+    rows,
+    paused,
+    scrolledAway,
+    meanwhile,
+    totals,
+    holding,
+    add,
+    remove,
+    clear,
+    setPaused,
+    setScrolledAway,
+  };
+});

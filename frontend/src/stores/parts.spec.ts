@@ -1,0 +1,88 @@
+import { describe, expect, it } from "vitest";
+import type { BrokerStatusReply } from "@/contract/types";
+import { bridgePart, brokerPart, pagePart, redisPart } from "./parts";
+import { append } from "./series";
+
+const good: BrokerStatusReply = {
+  connected: true,
+  state: "connected",
+  reason: "connected with MQTT 5.0",
+  since: 100,
+  age_s: 0.2,
+  timestamp: 200,
+  broker: {
+    host: "localhost",
+    port: 1883,
+    tls: false,
+    protocol: "5.0",
+    family: "mosquitto",
+    version: null,
+    anonymous: true,
+  },
+  bridge: {
+    alive: true,
+    age_s: 0.2,
+    instance: "a",
+    version: "0.1.0",
+    epoch: 1,
+    started_at: 90,
+    client_id: "mqtt-bridge-service",
+    connects: 1,
+    subscriptions: [],
+    traffic: null,
+  },
+  redis: { status: "up", reason: null, age_s: 0.1 },
+};
+
+describe("the three parts", () => {
+  it("are judged apart when all is well", () => {
+    expect(brokerPart(good, true)).toMatchObject({ tone: "ok", since: 100 });
+    expect(bridgePart(good, true)).toMatchObject({ tone: "ok", since: 90 });
+    expect(redisPart(good, true).tone).toBe("ok");
+  });
+  it("never claim what cannot be known", () => {
+    const silent: BrokerStatusReply = {
+      ...good,
+      connected: null,
+      state: "unknown",
+      reason: "the bridge is silent",
+      bridge: { ...good.bridge, alive: false },
+    };
+    expect(brokerPart(silent, true).word).toBe("unknown");
+    expect(bridgePart(silent, true)).toMatchObject({ tone: "bad", word: "silent" });
+    const blind: BrokerStatusReply = {
+      ...silent,
+      bridge: { ...good.bridge, alive: null },
+      redis: { status: "down", reason: "refused", age_s: 9 },
+    };
+    expect(bridgePart(blind, true).word).toBe("unknown");
+    expect(redisPart(blind, true)).toMatchObject({ tone: "bad", reason: "refused" });
+  });
+  it("are unknown to a page without contact", () => {
+    for (const part of [brokerPart(good, false), bridgePart(good, false), redisPart(good, false)]) {
+      expect(part.word).toBe("unknown");
+    }
+    expect(pagePart(false, true, 1).word).toBe("lost");
+  });
+});
+
+describe("the series of rates", () => {
+  const rates = {
+    publish_received: 1,
+    publish_sent: 2,
+    publish_dropped: null,
+    bytes_received: 3,
+    bytes_sent: 4,
+    bridge_messages: 5,
+    bridge_bytes: 6,
+  };
+  it("leaves a hole where nothing was measured", () => {
+    const series = append(append([], 100, rates), 200, rates);
+    expect(series.map((one) => one.received)).toEqual([1, null, 1]);
+  });
+  it("takes a report once and forgets after half an hour", () => {
+    const once = append(append([], 100, rates), 100, rates);
+    expect(once).toHaveLength(1);
+    expect(append(once, 100 + 1801, rates).filter((one) => one.received !== null)).toHaveLength(1);
+  });
+});
