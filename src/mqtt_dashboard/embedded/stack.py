@@ -133,7 +133,8 @@ class Stack:
 
     def _start_services(self) -> None:
         if not self._environ.get("BRIDGE_HTTP_PORT"):
-            self._extra["BRIDGE_HTTP_PORT"] = str(free_port(8083))
+            # Not the usual 8083: a bridge that somebody starts by hand may want that.
+            self._extra["BRIDGE_HTTP_PORT"] = str(free_port())
         self._extra |= {"DASHBOARD_HOST": self._plan.host, "DASHBOARD_PORT": str(self._plan.port)}
         self._start_service("bridge", "mqtt-bridge")
         self._start_service("dashboard", "mqtt-dashboard", "serve")
