@@ -1,88 +1,103 @@
-"""Take pictures of every view: light and dark, wide and narrow, with demo devices.
+"""Take the pictures of the documents: every page, light and dark, wide and narrow.
 
-They go to .run/screenshots/ (or the folder given), one PNG per view and look. Fails when a view
-writes an error to the console.
+Starts the whole system with demo traffic on a free port, opens it in Chromium, and ends what it
+started. Run it with `make screenshots`.
 """
 
-import re
+import json
+import shutil
 import subprocess
 import sys
 import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[1]
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-background-networking"]
+sys.path.insert(0, str(ROOT))
+
+from tests.support.servers import Child, free_port, running, wait_for  # noqa: E402
+
+IMAGES = ROOT / "docs" / "images"
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
-SETTLE_MS = 2500
-START_S = 60.0
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@contextmanager
+def system(folder: Path) -> Iterator[str]:
+    """Run everything on a free port; yield the page's address."""
+    port = free_port()
+    command = [str(Path(sys.executable).parent / "mqtt-dashboard"), "up", "--port", str(port)]
+    child = Child(command, folder / "up.log")
+    with running(child):
+        url = f"http://localhost:{port}"
+        wait_for(lambda: ready(url), "the page answers", 60)
+        yield url
+        child.terminate(15)
+
+
+def ready(url: str) -> bool:
+    """Tell whether the dashboard says that it is ready."""
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=2) as reply:
+            return bool(json.load(reply)["ok"])
+    except OSError:
+        return False
+
+
+def open_page(browser: Browser, url: str, theme: str, size: tuple[int, int]) -> Page:
+    """Open a page in a theme and size, and complain about everything it complains about."""
+    page = browser.new_page(
+        viewport={"width": size[0], "height": size[1]}, color_scheme=theme, device_scale_factor=1
+    )
+    page.on("console", lambda message: print(f"console {message.type}: {message.text}"))
+    page.on("pageerror", lambda error: print(f"page error: {error}"))
+    page.goto(url)
+    return page
+
+
+def prepare(page: Page, name: str) -> None:
+    """Bring a page into the state worth showing."""
+    if name == "monitor":
+        page.wait_for_selector(".row.selected, .row")
+        page.wait_for_timeout(2500)
+        page.keyboard.press("p")
+        if (page.viewport_size or {"width": 0})["width"] > 800:
+            page.locator("button.row", has_text="climate").first.click()
+    if name == "publish":
+        page.fill("#topic", "demo/building/hall/lamp/set")
+        page.fill("#payload", '{"on": true, "brightness": 80}')
+        page.get_by_role("button", name="Publish", exact=True).click()
+        page.wait_for_selector("text=acked")
+        page.wait_for_timeout(300)
 
 
 def main() -> None:
-    """Start the stack, visit every view, stop the stack."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / ".run/screenshots"
-    folder.mkdir(parents=True, exist_ok=True)
-    log = folder / "up.log"
-    program = str(Path(sys.executable).with_name("mqtt-dashboard"))
-    with log.open("wb") as output:
-        stack = subprocess.Popen([program, "up", "--port", "8092"], stdout=output, stderr=output)
-    try:
-        address = _address(stack, log)
-        with sync_playwright() as play:
-            browser = play.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-            complaints = _take_all(browser, address, folder)
-            browser.close()
-    finally:
-        stack.terminate()
-        stack.wait(10)
-    for complaint in complaints:
-        print(complaint)
-    print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")
-    sys.exit(1 if complaints else 0)
-
-
-def _address(stack: subprocess.Popen[bytes], log: Path) -> str:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline and stack.poll() is None:
-        if found := re.search(r"Ready: (\S+)", log.read_text()):
-            return found.group(1)
-        time.sleep(0.1)
-    raise SystemExit(f"the dashboard did not start:\n{log.read_text()}")
-
-
-def _take_all(browser: Browser, address: str, folder: Path) -> list[str]:
-    complaints: list[str] = []
-    for scheme in ("light", "dark"):
-        for size, (width, height) in SIZES.items():
-            context = browser.new_context(
-                viewport={"width": width, "height": height},
-                color_scheme="dark" if scheme == "dark" else "light",
-            )
-            page = context.new_page()
-
-            def note(message: ConsoleMessage, look: str = f"{scheme}, {size}") -> None:
-                if message.type == "error":
-                    complaints.append(f"{look}: {message.text}")
-
-            page.on("console", note)
-            for name, target in _views(page, address).items():
-                page.goto(target)
-                page.wait_for_timeout(SETTLE_MS)
-                page.screenshot(path=folder / f"{name}-{scheme}-{size}.png")
-            context.close()
-    return complaints
-
-
-def _views(page: Page, address: str) -> dict[str, str]:
-    """Return the views the page's own navigation leads to, by name."""
-    page.goto(address)
-    page.wait_for_selector("nav a[href]", state="attached")
-    links = page.eval_on_selector_all("nav a[href]", "links => links.map(link => link.href)")
-    own = [link for link in links if link.startswith(address)]
-    names = {re.sub(r"[^a-z0-9]+", "-", link[len(address) :]).strip("-"): link for link in own}
-    return {name or "start": link for name, link in names.items()}
+    """Write all pictures."""
+    chromium = shutil.which("chromium") or "/usr/bin/chromium"
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    folder = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
+    with system(folder) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        time.sleep(45)  # a chart needs a history
+        pages = {"overview": "/", "monitor": "/monitor?f=demo/%23", "publish": "/publish"}
+        for name, path in pages.items():
+            for theme in ("light", "dark"):
+                for label, size in SIZES.items():
+                    page = open_page(browser, url + path, theme, size)
+                    page.wait_for_selector("text=connected")
+                    if name == "overview":
+                        page.wait_for_timeout(11_000)
+                    prepare(page, name)
+                    target = IMAGES / f"{name}-{theme}-{label}.png"
+                    page.screenshot(path=target, full_page=label == "narrow" and name != "monitor")
+                    page.close()
+                    print(f"wrote {target.relative_to(ROOT)}")
+        browser.close()
+    shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
