@@ -6,6 +6,7 @@ import time
 
 import paho.mqtt.client as mqtt
 import redis
+from paho.mqtt.enums import CallbackAPIVersion
 
 
 def main() -> None:
@@ -21,9 +22,12 @@ def main() -> None:
         }
         bus.publish("mqtt:messages", json.dumps(document))
 
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    def on_connect(client: mqtt.Client, *_details: object) -> None:
+        client.subscribe("#", qos=int(os.environ.get("QOS", "0")))
+
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
     client.on_message = on_message
-    client.on_connect = lambda *_: client.subscribe("#", qos=int(os.environ.get("QOS", "0")))
+    client.on_connect = on_connect
     client.connect("127.0.0.1", int(os.environ["MQTT_BROKER_PORT"]))
     client.loop_forever()
 

@@ -141,7 +141,8 @@ def main() -> None:
 
 def _table(results: list[Result]) -> str:
     def median(name: str, field: str) -> float:
-        return statistics.median(getattr(one, field) for one in results if one.name == name)
+        values = [float(getattr(one, field)) for one in results if one.name == name]
+        return statistics.median(values)
 
     rows = [
         "",

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -23,6 +24,8 @@ from tests.support.servers import Child, free_port, running, wait_for  # noqa: E
 
 IMAGES = ROOT / "docs" / "images"
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
+Theme = Literal["light", "dark"]
+THEMES: tuple[Theme, ...] = ("light", "dark")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -48,7 +51,7 @@ def ready(url: str) -> bool:
         return False
 
 
-def open_page(browser: Browser, url: str, theme: str, size: tuple[int, int]) -> Page:
+def open_page(browser: Browser, url: str, theme: Theme, size: tuple[int, int]) -> Page:
     """Open a page in a theme and size, and complain about everything it complains about."""
     page = browser.new_page(
         viewport={"width": size[0], "height": size[1]}, color_scheme=theme, device_scale_factor=1
@@ -85,7 +88,7 @@ def main() -> None:
         time.sleep(45)  # a chart needs a history
         pages = {"overview": "/", "monitor": "/monitor?f=demo/%23", "publish": "/publish"}
         for name, path in pages.items():
-            for theme in ("light", "dark"):
+            for theme in THEMES:
                 for label, size in SIZES.items():
                     page = open_page(browser, url + path, theme, size)
                     page.wait_for_selector("text=connected")

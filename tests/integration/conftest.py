@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from mqtt_dashboard.mqtt.paho_link import PahoLink
+from mqtt_dashboard.mqtt.threaded_link import ThreadedLink
+from mqtt_dashboard.mqtt.v5 import V5Link
 from tests.support.servers import Broker, RedisServer, running
 from tests.support.services import BridgeProcess
 
@@ -16,3 +19,10 @@ def bridge(tmp_path: Path, broker: Broker, redis_server: RedisServer) -> Iterato
     with running(process):
         process.wait_ready()
         yield process
+
+
+@pytest.fixture(params=[V5Link, PahoLink], ids=["v5", "paho"])
+def kind(request: pytest.FixtureRequest) -> type[ThreadedLink]:
+    """Choose the link under test."""
+    link: type[ThreadedLink] = request.param
+    return link

@@ -98,6 +98,7 @@ def test_topics_are_published_and_indexed(
 def test_the_status_is_alive(bridge: BridgeProcess, redis_server: RedisServer) -> None:
     """P28: the status key is renewed each second and vanishes soon after the bridge does."""
     first = wait_for(lambda: status(redis_server), "a status")
+    assert first is not None
     later = wait_for(
         lambda: (now := status(redis_server)) and now.beat >= first.beat + 2 and now,
         "the status is renewed",

@@ -103,7 +103,7 @@ class Device:
 
     def heard(self, topic: str) -> list[bytes]:
         """Payloads received on a topic so far."""
-        return [message.payload for message in self.received if message.topic == topic]
+        return [bytes(message.payload) for message in self.received if message.topic == topic]
 
     def _connected(self, client: paho.Client, *_details: object) -> None:
         self.connects += 1

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from mqtt_dashboard.contract.messages import ClientInfo, ClientsUpdate
-from mqtt_dashboard.mqtt import broker_log
+from mqtt_dashboard.mqtt.broker_log import ClientConnected, ClientDisconnected, parse
 
 MAX_CLIENTS: Final = 5000
 MAX_SHOWN: Final = 1000
@@ -38,14 +38,14 @@ class Clients:
 
     def feed(self, topic: str, payload: bytes, version: str | None, now: float) -> None:
         """Learn from one message below ``$SYS/broker/log/``."""
-        event = broker_log.parse(topic, payload, version)
+        event = parse(topic, payload, version)
         if event is None:
             return
         with self._lock:
             self._source = "mosquitto log topics"
-            if isinstance(event, broker_log.ClientConnected):
+            if isinstance(event, ClientConnected):
                 self._remember(_connected(event, now))
-            elif isinstance(event, broker_log.ClientDisconnected):
+            elif isinstance(event, ClientDisconnected):
                 before = self._known.get(event.client_id)
                 gone = before or ClientInfo(client_id=event.client_id)
                 self._remember(
@@ -80,7 +80,7 @@ class Clients:
             self._known.pop(gone if gone is not None else next(iter(self._known)))
 
 
-def _connected(event: broker_log.ClientConnected, now: float) -> ClientInfo:
+def _connected(event: ClientConnected, now: float) -> ClientInfo:
     return ClientInfo(
         client_id=event.client_id,
         connected=True,
