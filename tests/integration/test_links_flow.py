@@ -8,6 +8,7 @@ from mqtt_dashboard.mqtt.client import (
     Wanted,
 )
 from mqtt_dashboard.mqtt.threaded_link import ThreadedLink
+from tests.support.connected import Connected
 from tests.support.servers import Broker, wait_for
 from tests.unit.mqtt_layer.recorder import Receipts, options, running
 
