@@ -1,10 +1,13 @@
 """`mqtt-dashboard doctor`: go through a running system, a line per check, with what to do."""
 
 import json
+import os
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import click
+from dotenv import dotenv_values
 
 from mqtt_dashboard import config
 from mqtt_dashboard.cli.checks import Checks, Finding
@@ -21,23 +24,32 @@ WORDS = {True: ("PASS", "green"), False: ("FAIL", "red"), None: ("SKIP", "yellow
     \b
     Examples:
       mqtt-dashboard doctor
+      mqtt-dashboard doctor --env-file .run/environment
       MQTT_BROKER_HOST=10.0.0.5 REDIS_HOST=10.0.0.6 mqtt-dashboard doctor --url http://10.0.0.7:8082
       mqtt-dashboard doctor --json | jq '.[] | select(.ok == false)'
     """
 )
+@click.option(
+    "--env-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Read variables from this file; `mqtt-dashboard up` names one.",
+)
 @click.option("--url", help="Address of the dashboard.  [default: from DASHBOARD_HOST and _PORT]")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def command(url: str | None, *, as_json: bool) -> None:
+def command(env_file: Path | None, url: str | None, *, as_json: bool) -> None:
     """Check a running system from the broker to the page.
 
     Uses the same environment variables as the two services. Takes up to half a minute. Exit
     status: 0 when nothing failed, 1 when something did, 2 for unusable settings.
     """
+    environ = dict(os.environ)
     try:
-        dashboard = config.load(config.DashboardSettings)
+        if env_file is not None:
+            environ |= {name: value or "" for name, value in dotenv_values(env_file).items()}
+        dashboard = config.load(config.DashboardSettings, environ)
         checks = Checks(
-            config.load(config.MqttSettings),
-            config.load(config.RedisSettings),
+            config.load(config.MqttSettings, environ),
+            config.load(config.RedisSettings, environ),
             dashboard,
             url or f"http://{_reachable(dashboard.host)}:{dashboard.port}",
         )

@@ -34,6 +34,7 @@ READY_PATIENCE_S = 8.0
 STOP_STAGES = ((("demo", "dashboard"), 2.0), (("bridge",), 1.6), (("broker", "redis"), 0.5))
 STOP_LIMIT_S = 4.6
 _TICK_S = 0.05
+ENVIRONMENT_FILE = "environment"
 
 
 class StackError(DashboardError):
@@ -138,7 +139,16 @@ class Stack:
         self._extra |= {"DASHBOARD_HOST": self._plan.host, "DASHBOARD_PORT": str(self._plan.port)}
         self._start_service("bridge", "mqtt-bridge")
         self._start_service("dashboard", "mqtt-dashboard", "serve")
+        self._write_environment()
         self._say(f"Services   mqtt-bridge and mqtt-dashboard started, logs in {self._plan.logs}")
+
+    def _write_environment(self) -> None:
+        """Leave what the services were told, so that the doctor can be told the same."""
+        path = self._plan.logs / ENVIRONMENT_FILE
+        lines = [f"{name}={value}" for name, value in sorted(self._extra.items()) if value]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        path.chmod(0o600)
+        self._say(f"Check      mqtt-dashboard doctor --env-file {path}")
 
     def _start_service(self, name: str, script: str, *words: str) -> None:
         # A killed parent leaves services time to say goodbye; servers just end.
