@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import psutil
 import redis
 
 T = TypeVar("T")
@@ -81,12 +82,18 @@ class Child:
         return self.process is not None and self.process.poll() is None
 
     def freeze(self) -> None:
-        """Stop the process without ending it, as a hung host would look."""
-        os.kill(self.pid, signal.SIGSTOP)
+        """Stop the process and its workers without ending them, as a hung host would look."""
+        for process in self._family():
+            process.suspend()
 
     def thaw(self) -> None:
-        """Let a frozen process go on."""
-        os.kill(self.pid, signal.SIGCONT)
+        """Let a frozen process and its workers go on."""
+        for process in self._family():
+            process.resume()
+
+    def _family(self) -> list[psutil.Process]:
+        parent = psutil.Process(self.pid)
+        return [parent, *parent.children(recursive=True)]
 
     def terminate(self, timeout: float = 10.0) -> int:
         """Ask with SIGTERM and wait; return the exit status."""
