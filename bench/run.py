@@ -154,8 +154,8 @@ def _report(results: list[Result], rounds: int) -> str:
         f"{_table(results)}\n\n"
         "The *naive plan* is a paho callback that encodes each message and waits for one `PUBLISH` "
         "([bench/naive_bridge.py](../../bench/naive_bridge.py)). *mqtt-bridge* runs with "
-        "everything on: MQTT 5, QoS 1 subscriptions, acknowledgement after the write, recent messages, topic "
-        "index and statistics.\n"
+        "everything on: MQTT 5, QoS 1 subscriptions, acknowledgement after the write, recent "
+        "messages, topic index and statistics.\n"
     )
 
 
