@@ -85,6 +85,13 @@ def _get(port: int, path: str) -> str:
         return str(reply.read().decode())
 
 
+def _answers(port: int) -> bool:
+    try:
+        return bool(_get(port, "/healthz"))
+    except OSError:
+        return False
+
+
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Up]:
     """Start a whole stack with nothing configured and wait for its page."""
@@ -118,14 +125,22 @@ def test_a_killed_supervisor_leaves_nothing_behind(up: Up) -> None:
     wait_for(lambda: not _any_left(everything), "all children are gone", 10)
 
 
-def test_a_dying_part_stops_all_and_is_named(up: Up) -> None:
-    """When the bridge is killed the stack stops, says so and ends with a non-zero status."""
-    everything = _descendants(up.pid)
-    os.kill(up.part("/mqtt-bridge"), signal.SIGKILL)
-    assert up.process is not None
-    assert up.process.wait(10) == 1
-    assert "bridge was ended by SIGKILL" in up.output()
-    assert _any_left(everything) == []
+def test_a_dying_part_is_named_and_started_again(up: Up) -> None:
+    """When the bridge is killed the page lives on and says so, and the bridge comes back."""
+    first = up.part("/mqtt-bridge")
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: '"alive":false' in _get(up.http_port, "/api/broker/status"), "it is said", 6)
+    wait_for(lambda: "Started again: bridge" in up.output(), "it is started again", 10)
+    assert "bridge was ended by SIGKILL; starting it again in 5 s" in up.output()
+    wait_for(lambda: '"alive":true' in _get(up.http_port, "/api/broker/status"), "it works", 10)
+    assert up.part("/mqtt-bridge") != first
+
+
+def test_a_dying_dashboard_gets_its_port_back(up: Up) -> None:
+    """Workers of a killed dashboard do not keep the new one from its port."""
+    os.kill(up.part("gunicorn"), signal.SIGKILL)
+    wait_for(lambda: "Started again: dashboard" in up.output(), "it is started again", 10)
+    wait_for(lambda: _answers(up.http_port), "it answers", 15)
 
 
 def test_a_taken_port_is_refused_in_plain_words(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Start child processes, watch them, stop them in order. No restarts: one end is the end of all.
+"""Start child processes, watch them, stop them in order.
 
 Children run in sessions of their own, so that Ctrl-C reaches only the supervisor and it can stop
 them in its order. They are tied to it: when it is killed, they die too.
@@ -33,8 +33,9 @@ class Child:
     def start(self) -> None:
         """Start it; call this from the main thread, for the kernel watches the thread."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        again = self.process is not None
         tie = [sys.executable, "-I", "-S", str(tether.__file__)]
-        with self.log.open("wb") as output:
+        with self.log.open("ab" if again else "wb") as output:
             self.process = subprocess.Popen(  # noqa: S603 - commands are our own
                 [*tie, str(os.getpid()), str(int(self.orphan_signal)), *self.command],
                 stdin=subprocess.DEVNULL,

@@ -72,7 +72,7 @@ def _name(process: Path) -> str:
         words = (process / "cmdline").read_bytes().split(b"\0")
     except OSError:
         return "?"
-    names = [Path(os.fsdecode(word)).name for word in words[:2] if word]
+    names = [Path(os.fsdecode(word)).name for word in words if word and word[:1] != b"-"][:2]
     # An interpreter says little; the script it runs says more.
     interesting = names[1:] if names and names[0].startswith(("python", "node")) else names
     return (interesting or names or ["?"])[0]

@@ -13,6 +13,7 @@ from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.embedded import broker, mosquitto, redis_server
 from mqtt_dashboard.embedded.children import Child, LogFollower, Supervisor, describe_end
 from mqtt_dashboard.embedded.ports import answers, free_port
+from mqtt_dashboard.embedded.restarts import Restarts
 from mqtt_dashboard.errors import DashboardError
 from mqtt_dashboard.service import StopSignal
 
@@ -91,9 +92,11 @@ class Stack:
         self._await_page()
 
     def watch(self) -> None:
-        """Return when asked to stop; raise `StackError` when a part ends by itself."""
+        """Return when asked to stop; start again what ends by itself."""
+        restarts = Restarts(self._supervisor, self._say, self._clock)
         while not self._stop.wait(_TICK_S):
-            self._look_after_children()
+            self._show_logs()
+            restarts.tick()
 
     def stop(self) -> list[str]:
         """Stop every part in order; return the names of those that had to be killed."""
