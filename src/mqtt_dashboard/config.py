@@ -196,10 +196,16 @@ class BridgeSettings(_Settings):
         8083, alias="BRIDGE_HTTP_PORT", description="Port of /healthz and /metrics; 0 = none."
     )
     topic_limit: int = Field(
-        100_000, ge=1, alias="TOPIC_LIMIT", description="Topics the index holds at most."
+        1_000_000, ge=1, alias="TOPIC_LIMIT", description="Topics the index holds at most."
     )
     value_limit: int = Field(
         4096, ge=0, alias="TOPIC_VALUE_LIMIT", description="Bytes of a last value kept per topic."
+    )
+    value_budget: int = Field(
+        256 * 1024 * 1024,
+        ge=0,
+        alias="TOPIC_VALUES_BYTES",
+        description="Bytes of all last values together; past it a value keeps its first 64.",
     )
     log_limit: int = Field(
         64 * 1024 * 1024,

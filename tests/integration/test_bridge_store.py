@@ -75,7 +75,7 @@ def test_a_thawed_bridge_writes_nothing(store: BridgeStore, redis_server: RedisS
     with pytest.raises(FencedError):
         store.append(stale, b"packed", [b"{}"], 10)
     with pytest.raises(FencedError):
-        store.write_topics(stale, [TopicEntry("a", b"", 0, 0, False, 1, 0.0, 0.0, 0.0)])
+        store.topics.write(stale, [TopicEntry("a", b"", 0, 0, False, 1, 0.0, 0.0, 0.0)], {"a"})
     assert redis_server.client().xlen(NAMES.message_log) == 0
     assert not first.renew()
     assert not first.held

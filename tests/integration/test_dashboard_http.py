@@ -108,6 +108,37 @@ def test_p20_topics_are_paged_and_filtered(
     assert (binary["encoding"], binary["last_payload"]) == ("base64", "/w==")
 
 
+def test_the_tree_is_read_level_by_level(dashboard: DashboardServer, bridge: BeatingBridge) -> None:
+    """A level names its children with the size of their subtrees; a topic shows its last value."""
+    bridge.feed.topics(("tree/a/x", b"1"), ("tree/a/y", b"2"), ("tree/b", b"\xff\x00"))
+    top = dashboard.get("/api/topics/levels?parent=tree&limit=1")[1]
+    assert [(one["name"], one["topics"], one["info"]) for one in top["children"]] == [
+        ("a", 2, None)
+    ]
+    rest = dashboard.get(f"/api/topics/levels?parent=tree&after={top['next']}")[1]
+    assert [(one["topic"], one["topics"]) for one in rest["children"]] == [("tree/b", 1)]
+    assert rest["next"] is None
+    root = dashboard.get("/api/topics/levels")[1]
+    assert "tree" in [one["name"] for one in root["children"]]
+    assert dashboard.get("/api/topics/one?topic=tree/a/y")[1]["last_payload"] == "2"
+    assert dashboard.get("/api/topics/one?topic=tree/a")[0] == 404
+    assert dashboard.get("/api/topics/one")[1]["field"] == "topic"
+    found = dashboard.get("/api/topics?search=TREE%20Y")[1]
+    assert [one["topic"] for one in found["topics"]] == ["tree/a/y"]
+
+
+def test_a_payload_is_downloaded_never_rendered(
+    dashboard: DashboardServer, bridge: BeatingBridge
+) -> None:
+    """The bytes come exactly, as an attachment no browser takes for a page."""
+    bridge.feed.topics(("raw/html", b"<script>1</script>\xff"))
+    status, body, headers = dashboard.request("GET", "/api/topics/payload?topic=raw/html")
+    assert (status, body) == (200, b"<script>1</script>\xff")
+    assert headers["content-type"] == "application/octet-stream"
+    assert headers["content-disposition"].startswith("attachment")
+    assert headers["x-content-type-options"] == "nosniff"
+
+
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=1001", "limit=x", "limit=", "filter=a%23", "filter=%23/a"]
 )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import redis
 
+from mqtt_dashboard.bus.topic_names import to_member
 from mqtt_dashboard.contract import CONTRACT_VERSION, codec
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.commands import CommandReply
@@ -134,7 +135,7 @@ class Feed:
                 last_seen=now,
                 rate=0.1,
             )
-            self.client.zadd(self.channels.topic_names, {topic: 0})
+            self.client.zadd(self.channels.topic_names, {to_member(topic): 0})
             self.client.hset(self.channels.topic_values, topic, codec.pack(entry))
         update = TopicsUpdate(
             timestamp=now,

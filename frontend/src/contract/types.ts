@@ -238,6 +238,20 @@ export interface HealthReply {
 }
 
 /**
+ * `GET /api/topics/levels`: what is directly below `parent`; `null` is the root.
+ */
+export interface LevelsReply {
+  parent: string | null;
+  children: TopicLevel[];
+  count: number | null;
+  next: string | null;
+  limit: number;
+  left_out: number | null;
+  age_s: number | null;
+  stale: boolean;
+}
+
+/**
  * MQTT 5 properties of a PUBLISH packet (MQTT 5.0, 3.3.2.3); binary data in base64.
  */
 export interface MessageProperties {
@@ -360,6 +374,9 @@ export interface TopicChange {
 
 /**
  * One topic of the index; `last_payload` is cut when `truncated`.
+ *
+ * `rate` is messages per second, lowered by the silence since `last_seen`; `usual_gap_s` is
+ * the usual time between two messages, `null` while unknown.
  */
 export interface TopicInfo {
   topic: string;
@@ -373,10 +390,26 @@ export interface TopicInfo {
   first_seen: number;
   last_seen: number;
   rate: number;
+  usual_gap_s: number | null;
 }
 
 /**
- * `GET /api/topics`: a page in byte order of the name; `next` continues it.
+ * One child of a level: `topics` counts its subtree, itself included.
+ *
+ * `info` is `null` when no message was seen on exactly this topic.
+ */
+export interface TopicLevel {
+  name: string;
+  topic: string;
+  topics: number;
+  info: TopicInfo | null;
+}
+
+/**
+ * `GET /api/topics`: a page in the order of the tree.
+ *
+ * `next` continues it. A search looks at a bounded number of names per request, so a page may
+ * be short, or empty, and still have a `next`.
  */
 export interface TopicsReply {
   topics: TopicInfo[];
@@ -392,7 +425,8 @@ export interface TopicsReply {
  * Counts of the topic index and what changed in it since the last document.
  *
  * `changed` holds the busiest changed topics, `changed_count` how many changed in all.
- * `left_out` counts topics the index refused because it was full.
+ * `left_out` counts messages whose topic the index refused because it was full, `values_cut`
+ * values cut short because all values together had used up their bytes.
  */
 export interface TopicsUpdate {
   type: "topics_update";
@@ -403,6 +437,7 @@ export interface TopicsUpdate {
   changed: TopicChange[];
   limit: number;
   left_out: number;
+  values_cut: number;
   epoch: number;
 }
 
@@ -461,7 +496,9 @@ export interface ApiRoutes {
   "GET /api/broker/status": { query: {}; body: undefined; reply: BrokerStatusReply };
   "GET /api/broker/stats": { query: {}; body: undefined; reply: BrokerStatsReply };
   "GET /api/broker/version": { query: {}; body: undefined; reply: VersionReply };
-  "GET /api/topics": { query: { after?: string; limit?: number; prefix?: string; filter?: string }; body: undefined; reply: TopicsReply };
+  "GET /api/topics": { query: { after?: string; limit?: number; prefix?: string; filter?: string; search?: string; values?: string }; body: undefined; reply: TopicsReply };
+  "GET /api/topics/levels": { query: { parent?: string; after?: string; limit?: number }; body: undefined; reply: LevelsReply };
+  "GET /api/topics/one": { query: { topic?: string }; body: undefined; reply: TopicInfo };
   "GET /api/clients": { query: {}; body: undefined; reply: ClientsReply };
   "POST /api/messages/publish": { query: {}; body: PublishRequest; reply: PublishReply };
 }

@@ -1,8 +1,8 @@
 """The bridge as a whole: builds the parts, knows the order of start and stop, reports its state.
 
-Threads: ``mqtt`` (the link and its reconnects), ``forwarder``, ``lease`` (and status), ``filters``,
-``reporter``, ``commands``, ``replies``. Each is a watched loop; when one dies the process ends with
-status 1.
+Threads: ``mqtt`` (the link and its reconnects), ``forwarder``, ``index``, ``lease`` (and status),
+``filters``, ``reporter``, ``commands``, ``replies``. Each is a watched loop; when one dies the
+process ends with status 1.
 """
 
 import os
@@ -16,6 +16,7 @@ from mqtt_dashboard.bridge.clients import Clients
 from mqtt_dashboard.bridge.commands import Commands, Replies
 from mqtt_dashboard.bridge.forwarder import Forwarder
 from mqtt_dashboard.bridge.inbox import Inbox
+from mqtt_dashboard.bridge.index_keeper import IndexKeeper
 from mqtt_dashboard.bridge.intake import Intake
 from mqtt_dashboard.bridge.lease import Lease
 from mqtt_dashboard.bridge.loops import Loop
@@ -39,8 +40,8 @@ STATUS_EVERY_S: Final = 1.0
 FILTERS_EVERY_S: Final = 0.2
 STATS_EVERY_S: Final = 5.0
 LISTS_EVERY_S: Final = 10.0
-INDEX_EVERY_S: Final = 1.0
 DRAIN_S: Final = 2.0
+LAST_WRITES_S: Final = 0.7
 
 log = logs.get(__name__)
 
@@ -71,7 +72,8 @@ class MQTTBridge:
         self._inbox = Inbox(settings.queue_limit)
         self._subscriptions = Subscriptions(mqtt.topics)
         self._replies = Replies(store)
-        self._index = TopicIndex(settings.topic_limit, settings.value_limit)
+        self._index = TopicIndex(settings.topic_limit, settings.value_limit, settings.value_budget)
+        self._keeper = IndexKeeper(self._index, store.topics, self._lease, clock)
         self._observer = Observer(self._inbox, self._index, Clients(), clock)
         self._reporter = Reporter(store, channels, self._lease, self._session, clock)
         self._intake = Intake(
@@ -109,6 +111,7 @@ class MQTTBridge:
         self._loops = [
             Loop("lease", self._renew, clock),
             Loop("forwarder", self._forwarder.turn, clock),
+            Loop("index", self._keeper.turn, clock),
             Loop("filters", self._sync_filters, clock),
             Loop("reporter", self._reporter.turn, clock),
             Loop("replies", self._replies.turn, clock),
@@ -132,7 +135,7 @@ class MQTTBridge:
         self._link.close(will=True)
         loops["mqtt"].stop()
         loops["mqtt"].join(1.0)
-        for name in ("forwarder", "filters", "reporter", "replies", "lease"):
+        for name in ("forwarder", "index", "filters", "reporter", "replies", "lease"):
             loops[name].stop()
         self._session.enter("stopped", "the bridge was stopped")
         for loop in self._loops:
@@ -140,7 +143,7 @@ class MQTTBridge:
         self._commands.close()
         try:
             if self._lease.held:
-                self._write_topics()
+                self._keeper.finish(self._clock.monotonic() + LAST_WRITES_S)
                 self._reporter.announce_changes()
             self._lease.release()
         except BusError as error:
@@ -193,6 +196,7 @@ class MQTTBridge:
             commands=self._commands.counts(),
             last_message_at=self._intake.last_message_at,
             seq=self._forwarder.seq,
+            restoring=self._keeper.restoring,
         )
 
     def _may_connect(self) -> bool:
@@ -228,7 +232,6 @@ class MQTTBridge:
         self._lease.renew(codec.encode(self.status()))
         try:
             self._subscriptions.restore(self._store.load_subscriptions())
-            self._index.restore(self._store.load_topics(self._index.limit))
         except BusError as error:
             log.warning("bridge.restore_failed", reason=error.reason)
         if not self._session.now.connected:
@@ -245,7 +248,6 @@ class MQTTBridge:
         self._reporter.every(STATS_EVERY_S, "stats", self._report_stats)
         self._reporter.every(LISTS_EVERY_S, "clients", self._report_clients)
         self._reporter.every(LISTS_EVERY_S, "topics", self._report_topics)
-        self._reporter.every(INDEX_EVERY_S, "index", self._write_topics)
         self._reporter.every(LISTS_EVERY_S, "expiry", self._expire_filters)
 
     def _report_stats(self) -> None:
@@ -266,14 +268,6 @@ class MQTTBridge:
         epoch = self._lease.epoch
         document = self._index.update(self._clock.now(), epoch)
         self._store.announce(epoch, self._channels.TOPIC_LIST, document)
-
-    def _write_topics(self) -> None:
-        entries = self._index.take_dirty(INDEX_EVERY_S)
-        try:
-            self._store.write_topics(self._lease.epoch, entries)
-        except BusError:
-            self._index.give_back(entries)
-            raise
 
     def _expire_filters(self) -> None:
         for topic_filter in self._subscriptions.expire(self._clock.now()):

@@ -1,148 +1,269 @@
 """The topic index: per topic the last value and its account, bounded, written behind.
 
-Kept in memory by the forwarder's thread and flushed to Redis once a second: a topic that changed a
-thousand times in that second is written once. A full index refuses new topics and counts them.
+The forwarder's thread notes messages, the index thread writes to Redis what changed: a topic that
+changed a thousand times between two writes is written once. A full index refuses new topics and
+counts them; topics that were silent for long make room.
 """
 
+import heapq
 import threading
+from array import array
+from collections import Counter
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Final
 
+from mqtt_dashboard.bridge.topic_table import CHANGED, CONFIRMED, RETAINED, STORED, TopicTable
 from mqtt_dashboard.contract.messages import LogMessage, TopicChange, TopicEntry, TopicsUpdate
 
 CHANGES_SHOWN: Final = 200
+# What a value keeps when the bytes of all values are used up.
+SHORT_VALUE_BYTES: Final = 64
+SILENT_S: Final = 7 * 86400.0
+EXPIRED_AT_ONCE: Final = 5000
 
-
-class _Row:
-    """What is known of one topic; plain slots, because there may be very many."""
-
-    __slots__ = (
-        "count",
-        "first_seen",
-        "flushed_count",
-        "last_seen",
-        "payload",
-        "qos",
-        "rate",
-        "retained",
-        "size",
-    )
-
-    def __init__(self, first_seen: float) -> None:
-        self.count = 0
-        self.first_seen = first_seen
-        self.flushed_count = 0
-        self.last_seen = first_seen
-        self.payload = b""
-        self.qos = 0
-        self.rate = 0.0
-        self.retained = False
-        self.size = 0
+_topic_of = attrgetter("topic")
 
 
 class TopicIndex:
-    """All topics seen, up to ``limit``; values up to ``value_limit`` bytes."""
+    """All topics seen, up to ``limit``.
 
-    def __init__(self, limit: int, value_limit: int) -> None:
+    A value is kept up to ``value_limit`` bytes, all values together up to about ``value_budget``
+    bytes; past it a value keeps its first 64 bytes, which readers see from its size.
+    """
+
+    def __init__(self, limit: int, value_limit: int, value_budget: int) -> None:
         self.limit = limit
         self._value_limit = value_limit
+        self._value_budget = value_budget
         self._lock = threading.Lock()
-        self._rows: dict[str, _Row] = {}
-        self._dirty: set[str] = set()
-        self._changed: set[str] = set()
-        self._new = 0
-        self._left_out = 0
+        self.clear()
 
-    def restore(self, entries: Iterable[TopicEntry]) -> None:
-        """Fill an empty index from what was stored before."""
+    def clear(self) -> None:
+        """Forget everything: another bridge writes the index now."""
         with self._lock:
-            for entry in entries:
-                if entry.topic in self._rows or len(self._rows) >= self.limit:
-                    continue
-                row = _Row(entry.first_seen)
-                row.count = row.flushed_count = entry.message_count
-                row.last_seen, row.payload, row.size = entry.last_seen, entry.payload, entry.size
-                row.qos, row.retained = entry.qos, entry.retained
-                self._rows[entry.topic] = row
+            self._table = TopicTable()
+            self._dirty: dict[int, bytes | None] = {}
+            self._taking: list[tuple[int, bytes | None]] = []
+            self._changed = array("I")
+            self._new = 0
+            self._left_out = 0
+            self._value_bytes = 0
+            self._values_cut = 0
+            self._retained = 0
+
+    @property
+    def retained(self) -> int:
+        """How many topics have a retained message as far as is known."""
+        return self._retained
+
+    @property
+    def left_out(self) -> int:
+        """Messages of topics that found no place."""
+        return self._left_out
+
+    def __len__(self) -> int:
+        return len(self._table)
 
     def note(self, messages: list[LogMessage]) -> None:
         """Take the messages of one batch into account."""
+        counts = Counter(map(_topic_of, messages))
+        latest = {message.topic: message for message in messages}
+        first: dict[str, float] = {}
         with self._lock:
-            rows, limit = self._rows, self._value_limit
-            for message in messages:
-                row = rows.get(message.topic)
-                if row is None:
-                    if len(rows) >= self.limit:
-                        self._left_out += 1
+            table, slots, flags = self._table, self._table.slots, self._table.flags
+            for topic, message in latest.items():
+                slot = slots.get(topic)
+                if slot is None:
+                    if len(slots) >= self.limit:
+                        self._left_out += counts[topic]
                         continue
-                    row = rows[message.topic] = _Row(message.timestamp)
+                    # Only new topics ask for their first message of the batch.
+                    first = first or {one.topic: one.timestamp for one in reversed(messages)}
+                    slot = table.add(topic, first[topic])
                     self._new += 1
                 payload = message.payload
-                row.count += 1
-                row.last_seen = message.timestamp
-                row.size = len(payload)
-                row.payload = payload if row.size <= limit else payload[:limit]
-                row.qos = message.qos
+                table.hear(slot, counts[topic], message.timestamp, len(payload), message.qos)
+                self._dirty[slot] = payload[: self._value_limit]
+                if not flags[slot] & CHANGED:
+                    flags[slot] |= CHANGED
+                    self._changed.append(slot)
+            for message in messages:
                 if message.retain:
-                    # A retained message without payload clears what was kept (MQTT 5.0, 3.3.1.3).
-                    row.retained = row.size > 0
-                self._dirty.add(message.topic)
+                    # Without payload it clears what was kept (MQTT 5.0, 3.3.1.3).
+                    self._set_retained(slots.get(message.topic), bool(message.payload))
 
-    def take_dirty(self, interval_s: float) -> list[TopicEntry]:
-        """Return what changed since the last call, with rates over ``interval_s`` seconds."""
+    def restore(self, entries: Iterable[TopicEntry]) -> list[str]:
+        """Add what was stored before; return the topics that find no place."""
+        refused = []
         with self._lock:
-            dirty, self._dirty = self._dirty, set()
-            self._changed |= dirty
-            entries = []
-            for topic in dirty:
-                row = self._rows[topic]
-                row.rate = (row.count - row.flushed_count) / interval_s if interval_s > 0 else 0.0
-                row.flushed_count = row.count
-                entries.append(_entry(topic, row))
-            return entries
+            table = self._table
+            for entry in entries:
+                slot = table.slots.get(entry.topic)
+                if slot is None:
+                    if len(table) >= self.limit:
+                        refused.append(entry.topic)
+                        continue
+                    slot = table.add(entry.topic, entry.first_seen)
+                elif table.flags[slot] & STORED:
+                    continue  # this bridge wrote it itself
+                table.merge(slot, entry)
+                self._value_bytes += len(entry.payload)
+                if entry.retained and not table.flags[slot] & CONFIRMED:
+                    table.flags[slot] |= RETAINED
+                    self._retained += 1
+        return refused
 
-    def give_back(self, entries: Iterable[TopicEntry]) -> None:
+    def missing_from(self, stored: int) -> int:
+        """Write every topic anew if Redis holds fewer than were written; return how many."""
+        with self._lock:
+            table = self._table
+            written = [slot for slot in table.slots.values() if table.flags[slot] & STORED]
+            if stored >= len(written):
+                return 0
+            for slot in written:
+                table.flags[slot] &= ~STORED
+                self._value_bytes -= table.kept[slot]
+                table.kept[slot] = 0
+                self._dirty.setdefault(slot, None)
+            return len(written)
+
+    def take_dirty(self, limit: int) -> tuple[list[TopicEntry], set[str]]:
+        """Return up to ``limit`` changed entries, oldest change first.
+
+        The second part names those whose value is not at hand: what Redis has of it stays.
+        """
+        with self._lock:
+            if not self._taking:
+                self._taking = list(self._dirty.items())[::-1]
+                self._dirty = {}
+            entries: list[TopicEntry] = []
+            hollow: set[str] = set()
+            while self._taking and len(entries) < limit:
+                slot, payload = self._taking.pop()
+                newer = self._dirty.pop(slot, None)
+                payload = payload if newer is None else newer
+                topic = self._table.names[slot]
+                if not topic:
+                    continue
+                if payload is None:
+                    hollow.add(topic)
+                entries.append(self._flush(slot, payload))
+            return entries, hollow
+
+    def give_back(self, entries: Iterable[TopicEntry], hollow: set[str]) -> None:
         """Mark entries as dirty again: they could not be written."""
         with self._lock:
-            self._dirty.update(entry.topic for entry in entries)
+            for entry in entries:
+                slot = self._table.slots.get(entry.topic)
+                if slot is not None:
+                    value = None if entry.topic in hollow else entry.payload
+                    self._dirty.setdefault(slot, value)
+
+    def written(self, entries: Iterable[TopicEntry]) -> None:
+        """Note that Redis has these entries now."""
+        with self._lock:
+            for entry in entries:
+                slot = self._table.slots.get(entry.topic)
+                if slot is not None:
+                    self._table.flags[slot] |= STORED
+
+    def known_to_redis(self, topic: str) -> bool:
+        """Tell whether Redis has an entry of the topic."""
+        slot = self._table.slots.get(topic)
+        return slot is not None and bool(self._table.flags[slot] & STORED)
+
+    def make_room(self, now: float) -> list[str]:
+        """Forget long silent topics if the index is full; return them."""
+        with self._lock:
+            table = self._table
+            if len(table) < self.limit:
+                return []
+            silent = (
+                slot
+                for slot in table.slots.values()
+                if now - table.last_seen[slot] > SILENT_S and not table.flags[slot] & RETAINED
+            )
+            gone = [slot for slot, _ in zip(silent, range(EXPIRED_AT_ONCE), strict=False)]
+            names = [table.names[slot] for slot in gone]
+            for slot in gone:
+                self._value_bytes -= table.kept[slot]
+                self._dirty.pop(slot, None)
+                table.remove(slot)
+            if gone:
+                self._taking = [one for one in self._taking if table.names[one[0]]]
+                self._changed = array("I", (one for one in self._changed if table.names[one]))
+            return names
+
+    def begin_snapshot(self) -> None:
+        """Expect a complete set of retained messages: nothing of it is confirmed yet."""
+        with self._lock:
+            flags = self._table.flags
+            self._table.flags = flags.translate(_WITHOUT_CONFIRMED)
+
+    def end_snapshot(self) -> int:
+        """Take back "retained" from topics the snapshot did not hold; return how many."""
+        with self._lock:
+            gone = [
+                slot
+                for slot in self._table.slots.values()
+                if self._table.flags[slot] & (RETAINED | CONFIRMED) == RETAINED
+            ]
+            for slot in gone:
+                self._set_retained(slot, False)
+                self._dirty.setdefault(slot, None)
+            return len(gone)
 
     def update(self, timestamp: float, epoch: int) -> TopicsUpdate:
         """Return the document for `RedisChannels.TOPIC_LIST` and start the next interval."""
         with self._lock:
-            changed, self._changed = self._changed, set()
+            table = self._table
+            changed, self._changed = self._changed, array("I")
             new, self._new = self._new, 0
-            busiest = sorted(changed, key=lambda topic: self._rows[topic].rate, reverse=True)
+            for slot in changed:
+                table.flags[slot] &= ~CHANGED
+            busiest = heapq.nlargest(CHANGES_SHOWN, changed, key=table.rate)
             return TopicsUpdate(
                 timestamp=timestamp,
-                count=len(self._rows),
+                count=len(table),
                 new=new,
                 changed_count=len(changed),
-                changed=[_change(topic, self._rows[topic]) for topic in busiest[:CHANGES_SHOWN]],
+                changed=[self._change(slot) for slot in busiest],
                 limit=self.limit,
                 left_out=self._left_out,
+                values_cut=self._values_cut,
                 epoch=epoch,
             )
 
+    def _flush(self, slot: int, payload: bytes | None) -> TopicEntry:
+        table = self._table
+        before = table.kept[slot]
+        if payload is None:
+            return table.flush(slot, b"", before)
+        kept = payload
+        if self._value_bytes - before + len(kept) > self._value_budget:
+            if len(kept) > SHORT_VALUE_BYTES:
+                self._values_cut += 1
+            kept = kept[:SHORT_VALUE_BYTES]
+        self._value_bytes += len(kept) - before
+        return table.flush(slot, kept, len(kept))
 
-def _entry(topic: str, row: _Row) -> TopicEntry:
-    return TopicEntry(
-        topic,
-        row.payload,
-        row.size,
-        row.qos,
-        row.retained,
-        row.count,
-        row.first_seen,
-        row.last_seen,
-        row.rate,
-    )
+    def _set_retained(self, slot: int | None, retained: bool) -> None:
+        if slot is None:
+            return
+        flags = self._table.flags
+        self._retained += retained - bool(flags[slot] & RETAINED)
+        flags[slot] = flags[slot] & ~RETAINED | CONFIRMED | (RETAINED if retained else 0)
+
+    def _change(self, slot: int) -> TopicChange:
+        table = self._table
+        return TopicChange(
+            topic=table.names[slot],
+            message_count=table.counts[slot],
+            last_seen=table.last_seen[slot],
+            rate=table.rate(slot),
+            retained=bool(table.flags[slot] & RETAINED),
+        )
 
 
-def _change(topic: str, row: _Row) -> TopicChange:
-    return TopicChange(
-        topic=topic,
-        message_count=row.count,
-        last_seen=row.last_seen,
-        rate=row.rate,
-        retained=row.retained,
-    )
+_WITHOUT_CONFIRMED: Final = bytes(flags & ~CONFIRMED for flags in range(256))

@@ -5,26 +5,23 @@ bridge that lost its lease while it was frozen writes nothing, and the whole bat
 trip however many messages it holds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
 from mqtt_dashboard.bus import connection
+from mqtt_dashboard.bus.bridge_topics import BridgeTopics
+from mqtt_dashboard.bus.fence import FENCE, fencing_errors
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.commands import CommandReply
-from mqtt_dashboard.contract.messages import StateDocument, TopicEntry, WantedFilter
-from mqtt_dashboard.errors import BusError, ContractError, FencedError
+from mqtt_dashboard.contract.messages import StateDocument, WantedFilter
+from mqtt_dashboard.errors import BusError, ContractError
 
 LEASE_TTL_MS: Final = 5000
 STATUS_TTL_MS: Final = 3000
 REPLY_TTL_S: Final = 60
 EVENTS_KEPT: Final = 1000
-INDEX_CHUNK: Final = 500
-
-_FENCE: Final = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return redis.error_reply('FENCED') end
-"""
 
 # KEYS lease, epoch, status; ARGV instance, lease ttl, own epoch, now (s), status, status ttl.
 # A reign ends when the lease has passed to somebody else, or when Redis forgot the epoch. Epochs
@@ -52,7 +49,7 @@ return redis.call('DEL', KEYS[1], KEYS[2])
 
 # KEYS epoch, log; ARGV epoch, channel, entries to keep, packed batch, documents...
 _APPEND: Final = (
-    _FENCE
+    FENCE
     + """
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'b', ARGV[4])
 for i = 5, #ARGV do redis.call('PUBLISH', ARGV[2], ARGV[i]) end
@@ -62,23 +59,11 @@ return 1
 
 # KEYS epoch, latest, events; ARGV epoch, channel, document, events to keep
 _ANNOUNCE: Final = (
-    _FENCE
+    FENCE
     + """
 redis.call('SET', KEYS[2], ARGV[3])
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[4], '*', 'c', ARGV[2], 'd', ARGV[3])
 return redis.call('PUBLISH', ARGV[2], ARGV[3])
-"""
-)
-
-# KEYS epoch, names, values; ARGV epoch, topic, entry, topic, entry...
-_INDEX: Final = (
-    _FENCE
-    + """
-for i = 2, #ARGV, 2 do
-  redis.call('ZADD', KEYS[2], 0, ARGV[i])
-  redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
-end
-return #ARGV
 """
 )
 
@@ -94,7 +79,7 @@ class BridgeStore:
         self._release = client.register_script(_RELEASE)
         self._append = client.register_script(_APPEND)
         self._announce = client.register_script(_ANNOUNCE)
-        self._index = client.register_script(_INDEX)
+        self.topics = BridgeTopics(client, channels, address)
 
     def renew(self, instance: str, epoch: int, now: float, status: bytes = b"") -> int:
         """Take or keep the lease and renew the status key; return the epoch held, 0 if none.
@@ -136,33 +121,6 @@ class BridgeStore:
                 keys=[names.bridge_epoch, names.latest(channel), names.events],
                 args=[epoch, channel, codec.encode(document), EVENTS_KEPT],
             )
-
-    def write_topics(self, epoch: int, entries: Sequence[TopicEntry]) -> None:
-        """Store changed topics of the index."""
-        names = self._channels
-        for start in range(0, len(entries), INDEX_CHUNK):
-            arguments: list[bytes | str | int] = [epoch]
-            for entry in entries[start : start + INDEX_CHUNK]:
-                arguments += [entry.topic, codec.pack(entry)]
-            with self._errors():
-                self._index(
-                    keys=[names.bridge_epoch, names.topic_names, names.topic_values],
-                    args=arguments,
-                )
-
-    def load_topics(self, limit: int) -> Iterator[TopicEntry]:
-        """Read the stored index; entries that cannot be read are left out."""
-        with self._errors():
-            found = 0
-            for _topic, packed in self._client.hscan_iter(self._channels.topic_values, count=1000):
-                try:
-                    entry = codec.unpack_entry(packed)
-                except ContractError:
-                    continue
-                yield entry
-                found += 1
-                if found >= limit:
-                    return
 
     def log_size(self) -> tuple[int, int]:
         """Return the entries and the bytes the message log holds in Redis."""
@@ -207,7 +165,7 @@ class BridgeStore:
         return CommandFeed(self._client, self._channels.COMMANDS, self._address)
 
     def _errors(self) -> AbstractContextManager[None]:
-        return _fencing_errors(self._address)
+        return fencing_errors(self._address)
 
 
 class CommandFeed:
@@ -249,21 +207,3 @@ class CommandFeed:
     def close(self) -> None:
         """Give the connection up."""
         self._pubsub.close()
-
-
-class _fencing_errors(AbstractContextManager[None]):  # noqa: N801 - reads as a function
-    """`connection.plain_errors`, with the fence's refusal as `FencedError`."""
-
-    def __init__(self, address: str) -> None:
-        self._inner = connection.plain_errors(address)
-
-    def __enter__(self) -> None:
-        self._inner.__enter__()
-
-    def __exit__(self, *details: object) -> bool | None:
-        try:
-            return self._inner.__exit__(*details)  # type: ignore[arg-type]
-        except BusError as error:
-            if "FENCED" in error.reason:
-                raise FencedError("another bridge holds the lease") from error
-            raise

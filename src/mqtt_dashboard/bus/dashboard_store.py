@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mqtt_dashboard.bus.connection import Client, open_client, plain_errors
+from mqtt_dashboard.bus.dashboard_topics import DashboardTopics
 from mqtt_dashboard.config import RedisSettings
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.commands import Command, CommandReply
-from mqtt_dashboard.contract.messages import Batch, TopicEntry
+from mqtt_dashboard.contract.messages import Batch
 from mqtt_dashboard.errors import BusError, BusRefusedError, ContractError, QueueFullError
 
 BEGIN: Final = "0-0"
@@ -41,16 +42,6 @@ class EventEntry:
     document: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class TopicPage:
-    """Entries of the topic index; ``last`` is the last name looked at, None at the end."""
-
-    entries: list[TopicEntry]
-    last: str | None
-    count: int
-    unreadable: int
-
-
 class DashboardStore:
     """Redis as the dashboard sees it; connects on first use, so it may be built before a fork."""
 
@@ -58,6 +49,7 @@ class DashboardStore:
         self.channels = RedisChannels(settings.prefix)
         self.address = settings.address
         self._client: Client = open_client(settings, name, max_connections=MAX_WAITS + 32)
+        self.topics = DashboardTopics(self._client, self.channels, self.address)
         self._waits = threading.BoundedSemaphore(MAX_WAITS)
 
     def close(self) -> None:
@@ -106,30 +98,6 @@ class DashboardStore:
                 self.channels.message_log, max=limit, min="-", count=count
             )
         return [_batch(str(position, "ascii"), fields) for position, fields in entries]
-
-    def topic_page(self, *, after: str | None, prefix: str, limit: int) -> TopicPage:
-        """Return a page of the topic index in byte order of the names."""
-        start = b"[" + prefix.encode() if prefix else b"-"
-        if after is not None and after.encode() >= prefix.encode():
-            start = b"(" + after.encode()
-        # 0xFF never occurs in UTF-8, so this is the end of everything that begins with it.
-        end = b"(" + prefix.encode() + b"\xff" if prefix else b"+"
-        with plain_errors(self.address):
-            names: Any = self._client.zrange(
-                self.channels.topic_names, start, end, bylex=True, offset=0, num=limit
-            )
-            pipeline = self._client.pipeline(transaction=False)
-            pipeline.zcard(self.channels.topic_names)
-            if names:
-                pipeline.hmget(self.channels.topic_values, names)
-            answers = pipeline.execute()
-        entries = [_entry(value) for value in answers[1]] if names else []
-        return TopicPage(
-            entries=[entry for entry in entries if entry is not None],
-            last=names[-1].decode(errors="replace") if len(names) == limit else None,
-            count=int(answers[0]),
-            unreadable=sum(entry is None for entry in entries),
-        )
 
     def send(self, command: Command) -> int:
         """Send a command; return how many listeners received it."""
@@ -198,12 +166,3 @@ def _batch(position: str, fields: dict[bytes, bytes]) -> LogEntry:
         return LogEntry(position, codec.unpack_batch(packed))
     except ContractError:
         return LogEntry(position, None)
-
-
-def _entry(value: bytes | None) -> TopicEntry | None:
-    if value is None:
-        return None
-    try:
-        return codec.unpack_entry(value)
-    except ContractError:
-        return None

@@ -121,7 +121,11 @@ class VersionReply(Struct, kw_only=True, frozen=True):
 
 
 class TopicInfo(Struct, kw_only=True, frozen=True):
-    """One topic of the index; ``last_payload`` is cut when ``truncated``."""
+    """One topic of the index; ``last_payload`` is cut when ``truncated``.
+
+    ``rate`` is messages per second, lowered by the silence since ``last_seen``; ``usual_gap_s`` is
+    the usual time between two messages, ``null`` while unknown.
+    """
 
     topic: str
     message_count: int
@@ -134,12 +138,42 @@ class TopicInfo(Struct, kw_only=True, frozen=True):
     first_seen: float
     last_seen: float
     rate: float
+    usual_gap_s: float | None = None
 
 
 class TopicsReply(Struct, kw_only=True, frozen=True):
-    """``GET /api/topics``: a page in byte order of the name; ``next`` continues it."""
+    """``GET /api/topics``: a page in the order of the tree.
+
+    ``next`` continues it. A search looks at a bounded number of names per request, so a page may
+    be short, or empty, and still have a ``next``.
+    """
 
     topics: list[TopicInfo]
+    count: int | None
+    next: str | None
+    limit: int
+    left_out: int | None
+    age_s: float | None
+    stale: bool
+
+
+class TopicLevel(Struct, kw_only=True, frozen=True):
+    """One child of a level: ``topics`` counts its subtree, itself included.
+
+    ``info`` is ``null`` when no message was seen on exactly this topic.
+    """
+
+    name: str
+    topic: str
+    topics: int
+    info: TopicInfo | None
+
+
+class LevelsReply(Struct, kw_only=True, frozen=True):
+    """``GET /api/topics/levels``: what is directly below ``parent``; ``null`` is the root."""
+
+    parent: str | None
+    children: list[TopicLevel]
     count: int | None
     next: str | None
     limit: int

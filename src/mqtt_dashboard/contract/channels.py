@@ -83,7 +83,7 @@ class RedisChannels:
 
     @cached_property
     def topic_names(self) -> str:
-        """Sorted set of all known topics, score 0: ordered by bytes, paged by name."""
+        """Sorted set of all known topics with NUL for ``/``, score 0: ordered level by level."""
         return f"{self.prefix}index:names"
 
     @cached_property

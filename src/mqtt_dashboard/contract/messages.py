@@ -224,7 +224,8 @@ class TopicsUpdate(Struct, kw_only=True, frozen=True, tag_field="type", tag="top
     """Counts of the topic index and what changed in it since the last document.
 
     ``changed`` holds the busiest changed topics, ``changed_count`` how many changed in all.
-    ``left_out`` counts topics the index refused because it was full.
+    ``left_out`` counts messages whose topic the index refused because it was full, ``values_cut``
+    values cut short because all values together had used up their bytes.
     """
 
     timestamp: float
@@ -234,7 +235,27 @@ class TopicsUpdate(Struct, kw_only=True, frozen=True, tag_field="type", tag="top
     changed: list[TopicChange]
     limit: int
     left_out: int
+    values_cut: int = 0
     epoch: int = 0
+
+
+class RetainedCensus(Struct, kw_only=True, frozen=True):
+    """How many of the broker's retained messages the bridge knows.
+
+    ``seen`` are user topics known as retained, ``system`` those below ``$SYS``, ``broker`` the
+    broker's own count of both, ``null`` when it gives none. ``missing`` = ``broker`` - ``seen`` -
+    ``system``, when it can be known. ``state``: ``counting`` while a snapshot comes in,
+    ``crawling`` while it is asked for again branch by branch, then ``complete``, ``short`` (with
+    the reason) or ``unknown`` (with the reason).
+    """
+
+    state: Literal["counting", "crawling", "complete", "short", "unknown"]
+    reason: str
+    seen: int
+    system: int
+    broker: int | None = None
+    missing: int | None = None
+    crawled: int = 0
 
 
 class GrantedFilter(Struct, kw_only=True, frozen=True):
@@ -277,6 +298,8 @@ class BridgeStatus(Struct, kw_only=True, frozen=True):
     commands: dict[str, int] = field(default_factory=dict)
     last_message_at: float | None = None
     seq: int = 0
+    retained: RetainedCensus | None = None
+    restoring: bool = False
 
 
 class WantedFilter(Struct, kw_only=True):
@@ -313,7 +336,8 @@ class TopicEntry(Struct, array_like=True, frozen=True, gc=False):
     """A topic of the index: its last value and its account.
 
     ``payload`` holds at most the index's value limit, ``size`` the full length in bytes. ``rate``
-    is messages per second over the last flush interval.
+    is messages per second as of ``last_seen``, 0 while unknown: the inverse of the usual time
+    between two messages. Since then it can only have fallen: to at most 1 / silence.
     """
 
     topic: str

@@ -1,13 +1,15 @@
-"""Pages of the topic index, by prefix or by MQTT filter."""
+"""The topic index over HTTP: pages, search, one level of the tree, one topic, its bytes."""
 
-import itertools
-from typing import Final
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 import flask
 
-from mqtt_dashboard.bus.dashboard_store import TopicPage
+from mqtt_dashboard.bus.dashboard_topics import Question
+from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.contract import codec, topics
-from mqtt_dashboard.contract.api import TopicInfo, TopicsReply
+from mqtt_dashboard.contract.api import LevelsReply, TopicInfo, TopicLevel, TopicsReply
 from mqtt_dashboard.contract.messages import Encoding, TopicEntry
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.responses import refuse, reply
@@ -15,89 +17,150 @@ from mqtt_dashboard.errors import BusError, TopicError
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1000
-SCAN_STEP: Final = 1000
-SCAN_LIMIT: Final = 20_000
+MAX_SEARCH_CHARACTERS: Final = 200
+# How long one request goes on looking when it finds little.
+SEARCH_S: Final = 0.8
+
+Answer = Callable[[], flask.Response]
+AnswerT = TypeVar("AnswerT", bound=Answer)
+
+
+class BadQueryError(Exception):
+    """A query parameter cannot be used; the text says why."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 def blueprint(parts: Parts) -> flask.Blueprint:
     """Return the routes."""
     routes = flask.Blueprint("topics", __name__)
+    pages = TopicPages(parts)
 
-    @routes.get("/api/topics")
-    def page() -> flask.Response:
-        query = flask.request.args
-        limit = query.get("limit", default=str(DEFAULT_LIMIT))
-        if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:8]) <= MAX_LIMIT):
-            return refuse(400, "invalid", f"limit must be 1 to {MAX_LIMIT}", "limit")
-        wanted = query.get("filter") or None
-        try:
-            if wanted is not None:
-                topics.check_filter(wanted)
-            return reply(
-                _page(parts, query.get("after"), query.get("prefix", ""), wanted, int(limit))
-            )
-        except TopicError as error:
-            return refuse(400, "invalid", str(error), "filter")
-        except UnicodeEncodeError:
-            return refuse(400, "invalid", "after and prefix must be valid UTF-8")
-        except BusError as error:
-            return refuse(503, "redis_unavailable", error.reason)
+    def route(path: str, answer: Answer) -> None:
+        routes.add_url_rule(path, answer.__name__, _careful(answer), methods=["GET"])
 
+    route("/api/topics", pages.page)
+    route("/api/topics/levels", pages.levels)
+    route("/api/topics/one", pages.one)
+    route("/api/topics/payload", pages.payload)
     return routes
 
 
-def _page(
-    parts: Parts, after: str | None, prefix: str, wanted: str | None, limit: int
-) -> TopicsReply:
-    if wanted is None:
-        page = parts.store.topic_page(after=after, prefix=prefix, limit=limit)
-        found, last = page.entries, page.last
-    else:
-        page, found, last = _scan(parts, after, prefix, wanted, limit)
-    parts.counters.add("unreadable", "topic_index", page.unreadable)
-    age_s, stale = parts.state.topics_age()
-    update = parts.state.topics
-    return TopicsReply(
-        topics=[_info(entry) for entry in found],
-        count=page.count,
-        next=last,
-        limit=limit,
-        left_out=None if update is None else update.document.left_out,
-        age_s=age_s,
-        stale=stale,
-    )
+def _careful(answer: Answer) -> Answer:
+    """Turn what can go wrong in every route of this file into a refusal."""
+
+    def guarded() -> flask.Response:
+        try:
+            return answer()
+        except BadQueryError as error:
+            return refuse(400, "invalid", str(error), error.field)
+        except TopicError as error:
+            return refuse(400, "invalid", str(error), "filter")
+        except UnicodeEncodeError:
+            return refuse(400, "invalid", "the text is no valid UTF-8")
+        except BusError as error:
+            return refuse(503, "redis_unavailable", error.reason)
+
+    return guarded
 
 
-def _scan(
-    parts: Parts, after: str | None, prefix: str, wanted: str, limit: int
-) -> tuple[TopicPage, list[TopicEntry], str | None]:
-    """Look through a bounded number of names; the page may be short, ``next`` goes on."""
-    found: list[TopicEntry] = []
-    fixed = _fixed_part(wanted)
-    start = fixed if fixed.startswith(prefix) else prefix
-    for _ in range(SCAN_LIMIT // SCAN_STEP):
-        page = parts.store.topic_page(after=after, prefix=start, limit=SCAN_STEP)
-        matching = [one for one in page.entries if topics.matches(wanted, one.topic)]
-        if len(found) + len(matching) > limit:
-            found += matching[: limit - len(found)]
-            return page, found, found[-1].topic
-        found += matching
-        after = page.last
-        if after is None or len(found) == limit:
-            break
-    return page, found, after
+class TopicPages:
+    """Answers from the index, with its age."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._topics = parts.store.topics
+        self._clock = parts.clock
+
+    def page(self) -> flask.Response:
+        """Answer ``GET /api/topics``."""
+        limit = _limit()
+        entries, last = self._search(_question(), flask.request.args.get("after"), limit)
+        age_s, stale = self._parts.state.topics_age()
+        return reply(
+            TopicsReply(
+                topics=[info(entry, self._clock) for entry in entries],
+                count=self._topics.count(),
+                next=last,
+                limit=limit,
+                left_out=self._left_out(),
+                age_s=age_s,
+                stale=stale,
+            )
+        )
+
+    def levels(self) -> flask.Response:
+        """Answer ``GET /api/topics/levels``."""
+        query, limit = flask.request.args, _limit()
+        parent = query.get("parent")
+        page = self._topics.level(parent, query.get("after"), limit)
+        age_s, stale = self._parts.state.topics_age()
+        children = [
+            TopicLevel(
+                name=child.name,
+                topic=child.topic,
+                topics=child.topics,
+                info=None if child.entry is None else info(child.entry, self._clock),
+            )
+            for child in page.children
+        ]
+        return reply(
+            LevelsReply(
+                parent=parent,
+                children=children,
+                count=self._topics.count(),
+                next=children[-1].name if page.more else None,
+                limit=limit,
+                left_out=self._left_out(),
+                age_s=age_s,
+                stale=stale,
+            )
+        )
+
+    def one(self) -> flask.Response:
+        """Answer ``GET /api/topics/one``."""
+        entry = self._topics.one(_topic())
+        if entry is None:
+            return refuse(404, "not_found", "no message was seen on this topic", "topic")
+        return reply(info(entry, self._clock))
+
+    def payload(self) -> flask.Response:
+        """Answer ``GET /api/topics/payload``: as a download, so that no browser renders it."""
+        entry = self._topics.one(_topic())
+        if entry is None:
+            return refuse(404, "not_found", "no message was seen on this topic", "topic")
+        answer = flask.Response(entry.payload, mimetype="application/octet-stream")
+        answer.headers["Content-Disposition"] = 'attachment; filename="payload.bin"'
+        answer.headers["X-Truncated"] = "1" if len(entry.payload) < entry.size else "0"
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    def _search(
+        self, question: Question, after: str | None, limit: int
+    ) -> tuple[list[TopicEntry], str | None]:
+        """Look until the page is full, the names are over, or it has taken long enough."""
+        found: list[TopicEntry] = []
+        give_up = time.monotonic() + SEARCH_S
+        while True:
+            page = self._topics.search(question, after, limit - len(found))
+            self._parts.counters.add("unreadable", "topic_index", page.unreadable)
+            found += page.entries
+            after = page.last
+            if after is None or len(found) >= limit or time.monotonic() > give_up:
+                return found, after
+
+    def _left_out(self) -> int | None:
+        update = self._parts.state.topics
+        return None if update is None else update.document.left_out
 
 
-def _fixed_part(wanted: str) -> str:
-    """Return what every matching topic begins with; `a/#` matches `a` too."""
-    levels = wanted.split("/")
-    fixed = list(itertools.takewhile(lambda level: level not in {"+", "#"}, levels))
-    text = "/".join(fixed)
-    return f"{text}/" if len(fixed) < len(levels) and levels[len(fixed)] == "+" and fixed else text
-
-
-def _info(entry: TopicEntry) -> TopicInfo:
+def info(entry: TopicEntry, clock: Clock) -> TopicInfo:
+    """Return an entry as the API shows it; its rate is lowered by the silence since."""
     text, encoding = _text(entry)
+    silence = clock.now() - entry.last_seen
+    rate = min(entry.rate, 1 / silence) if silence > 0 else entry.rate
     return TopicInfo(
         topic=entry.topic,
         message_count=entry.message_count,
@@ -109,8 +172,38 @@ def _info(entry: TopicEntry) -> TopicInfo:
         last_retained=entry.retained,
         first_seen=entry.first_seen,
         last_seen=entry.last_seen,
-        rate=entry.rate,
+        rate=rate,
+        usual_gap_s=1 / entry.rate if entry.rate > 0 else None,
     )
+
+
+def _question() -> Question:
+    query = flask.request.args
+    wanted, search = query.get("filter") or None, query.get("search", "")
+    if wanted is not None:
+        topics.check_filter(wanted)
+    if len(search) > MAX_SEARCH_CHARACTERS:
+        raise BadQueryError(f"search for at most {MAX_SEARCH_CHARACTERS} characters", "search")
+    return Question(
+        words=tuple(search.split()),
+        topic_filter=wanted,
+        prefix=query.get("prefix", ""),
+        in_values=query.get("values") == "1",
+    )
+
+
+def _limit() -> int:
+    text = flask.request.args.get("limit", default=str(DEFAULT_LIMIT))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:8]) <= MAX_LIMIT):
+        raise BadQueryError(f"limit must be 1 to {MAX_LIMIT}", "limit")
+    return int(text)
+
+
+def _topic() -> str:
+    topic = flask.request.args.get("topic")
+    if not topic:
+        raise BadQueryError("name the topic", "topic")
+    return topic
 
 
 def _text(entry: TopicEntry) -> tuple[str, Encoding]:

@@ -1,0 +1,226 @@
+"""The topic index as the dashboard reads it: pages, levels of the tree, search.
+
+Each question is one short script in Redis, however many topics there are: a level is read by
+jumping over subtrees, a search looks at a bounded number of names per call so that it never holds
+up the live path.
+"""
+
+import itertools
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mqtt_dashboard.bus.connection import Client, plain_errors
+from mqtt_dashboard.bus.topic_names import LAST, SEPARATOR, to_member, to_topic
+from mqtt_dashboard.contract import codec
+from mqtt_dashboard.contract.channels import RedisChannels
+from mqtt_dashboard.contract.messages import TopicEntry
+from mqtt_dashboard.errors import ContractError
+
+NAMES_PER_CALL: Final = 10_000
+VALUES_PER_CALL: Final = 2000
+
+# KEYS names; ARGV prefix, start, limit. Per child: its name, topics in its subtree.
+_LEVEL: Final = """
+local prefix, start = ARGV[1], ARGV[2]
+local stop = '+'
+if prefix ~= '' then stop = '(' .. prefix .. '\\255' end
+local found = {}
+for _ = 1, tonumber(ARGV[3]) do
+  local first = redis.call('ZRANGEBYLEX', KEYS[1], start, stop, 'LIMIT', 0, 1)[1]
+  if not first then break end
+  local child = string.sub(first, #prefix + 1)
+  local cut = string.find(child, '\\0', 1, true)
+  if cut then child = string.sub(child, 1, cut - 1) end
+  local behind = '(' .. prefix .. child .. '\\0\\255'
+  found[#found + 1] = child
+  found[#found + 1] = redis.call('ZLEXCOUNT', KEYS[1], '[' .. prefix .. child, behind)
+  start = behind
+end
+return found
+"""
+
+# KEYS names, values; ARGV start, end, names to look at, matches wanted, look into values too,
+# number of words, words for names..., words for values..., patterns...
+# Returns the last name looked at and the matches.
+_SEARCH: Final = """
+local names = redis.call('ZRANGEBYLEX', KEYS[1], ARGV[1], ARGV[2], 'LIMIT', 0, ARGV[3])
+local wanted, values, words = tonumber(ARGV[4]), nil, tonumber(ARGV[6])
+if ARGV[5] == '1' and #names > 0 then
+  local topics = {}
+  for i, name in ipairs(names) do topics[i] = string.gsub(name, '%z', '/') end
+  values = redis.call('HMGET', KEYS[2], unpack(topics))
+end
+local function has_words(text, from)
+  text = string.lower(text)
+  for i = from, from + words - 1 do
+    if not string.find(text, ARGV[i], 1, true) then return false end
+  end
+  return true
+end
+local first_pattern = 7 + 2 * words
+local function fits(name)
+  if #ARGV < first_pattern then return true end
+  for i = first_pattern, #ARGV do
+    if string.find(name, ARGV[i]) then return true end
+  end
+  return false
+end
+local function holds(i)
+  return values and values[i] and has_words(values[i], 7 + words)
+end
+local found = {}
+for i, name in ipairs(names) do
+  if fits(name) and (has_words(name, 7) or holds(i)) then
+    found[#found + 1] = name
+    if #found == wanted then return {name, found} end
+  end
+end
+if #names < tonumber(ARGV[3]) then return {false, found} end
+return {names[#names], found}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPage:
+    """Entries of the topic index; ``last`` is the last name looked at, None at the end."""
+
+    entries: list[TopicEntry]
+    last: str | None
+    unreadable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One step below a level: its name, the topics in its subtree, its own entry if it is one."""
+
+    name: str
+    topic: str
+    topics: int
+    entry: TopicEntry | None
+
+
+@dataclass(frozen=True, slots=True)
+class LevelPage:
+    """Children of a level in order; ``more`` tells whether the page was full."""
+
+    children: list[Child]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to look for: all words (letter case does not matter), and an MQTT filter."""
+
+    words: tuple[str, ...] = ()
+    topic_filter: str | None = None
+    prefix: str = ""
+    in_values: bool = False
+
+
+class DashboardTopics:
+    """The dashboard's questions to the index; errors are `BusError`."""
+
+    def __init__(self, client: Client, channels: RedisChannels, address: str) -> None:
+        self._client = client
+        self._address = address
+        self._names, self._values = channels.topic_names, channels.topic_values
+        self._level = client.register_script(_LEVEL)
+        self._search = client.register_script(_SEARCH)
+
+    def count(self) -> int:
+        """Return how many topics are known."""
+        with plain_errors(self._address):
+            return int(self._client.zcard(self._names))
+
+    def one(self, topic: str) -> TopicEntry | None:
+        """Return the entry of one topic; None when it is not known or cannot be read."""
+        with plain_errors(self._address):
+            value: Any = self._client.hget(self._values, topic)
+        return _entry(value)
+
+    def level(self, parent: str | None, after: str | None, limit: int) -> LevelPage:
+        """Return a page of what is directly below ``parent``; None is the root."""
+        prefix = b"" if parent is None else to_member(parent) + SEPARATOR
+        start = b"[" + prefix if prefix else b"-"
+        if after is not None:
+            start = b"(" + prefix + to_member(after) + SEPARATOR + LAST
+        with plain_errors(self._address):
+            flat: Any = self._level(keys=[self._names], args=[prefix, start, limit])
+            names: list[bytes] = flat[::2]
+            topics = [(prefix + name).replace(SEPARATOR, b"/") for name in names]
+            values: Any = self._client.hmget(self._values, topics) if topics else []
+        children = [
+            Child(to_topic(name), topic.decode(errors="replace"), int(count), _entry(value))
+            for name, topic, count, value in zip(names, topics, flat[1::2], values, strict=True)
+        ]
+        return LevelPage(children, more=len(children) == limit)
+
+    def search(self, question: Question, after: str | None, limit: int) -> TopicPage:
+        """Look at a bounded number of names behind ``after``; the page may be short."""
+        common = _common_prefix(question)
+        if common is None:
+            return TopicPage([], None)
+        prefix = to_member(common)
+        start = b"[" + prefix if prefix else b"-"
+        if after is not None and to_member(after) >= prefix:
+            start = b"(" + to_member(after)
+        end = b"(" + prefix + LAST if prefix else b"+"
+        patterns = [] if question.topic_filter is None else lua_patterns(question.topic_filter)
+        # Letter case is folded for ASCII only: that is what Redis can do, too.
+        words = [word.encode().lower() for word in question.words]
+        in_names = [word.replace(b"/", SEPARATOR) for word in words]
+        step = VALUES_PER_CALL if question.in_values else NAMES_PER_CALL
+        counts = [step, limit, int(question.in_values), len(words)]
+        arguments: list[bytes | str | int] = [start, end, *counts, *in_names, *words, *patterns]
+        with plain_errors(self._address):
+            last, names = self._search(
+                keys=[self._names, self._values],
+                args=arguments,
+            )
+            topics = [name.replace(SEPARATOR, b"/") for name in names]
+            values: Any = self._client.hmget(self._values, topics) if topics else []
+        entries = [_entry(value) for value in values]
+        return TopicPage(
+            entries=[entry for entry in entries if entry is not None],
+            last=to_topic(last) if last else None,
+            unreadable=sum(entry is None for entry in entries),
+        )
+
+
+def lua_patterns(topic_filter: str) -> list[str]:
+    """Return Lua patterns for index members that match an MQTT filter (MQTT 5.0, 4.7)."""
+    levels = topic_filter.split("/")
+    # A wildcard in front matches no topic that begins with $ (4.7.2).
+    guard = "[^$%z]" if levels[0] == "+" else "[^$]"
+    if levels == ["#"]:
+        return [f"^{guard}.*$"]
+    rest = levels[-1] == "#"
+    parts = [_lua_level(level) for level in (levels[:-1] if rest else levels)]
+    heads = [parts[0]] if levels[0] != "+" else ["", f"{guard}[^%z]*"]
+    patterns = []
+    for head in heads:
+        body = "%z".join([head, *parts[1:]])
+        patterns += [f"^{body}$", f"^{body}%z.*$"] if rest else [f"^{body}$"]
+    return patterns
+
+
+def _common_prefix(question: Question) -> str | None:
+    """Return what every answer begins with; None when there can be none."""
+    levels = (question.topic_filter or "#").split("/")
+    fixed = "/".join(itertools.takewhile(lambda level: level not in {"+", "#"}, levels))
+    longer, shorter = sorted((fixed, question.prefix), key=len, reverse=True)
+    return longer if longer.startswith(shorter) else None
+
+
+def _lua_level(level: str) -> str:
+    return "[^%z]*" if level == "+" else re.sub(r"([^\w\s])", r"%\1", level, flags=re.ASCII)
+
+
+def _entry(value: bytes | None) -> TopicEntry | None:
+    if value is None:
+        return None
+    try:
+        return codec.unpack_entry(value)
+    except ContractError:
+        return None

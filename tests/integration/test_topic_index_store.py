@@ -1,0 +1,173 @@
+"""The topic index in a real Redis: levels, pages and search agree with a plain list of topics."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mqtt_dashboard.bus.bridge_topics import BridgeTopics
+from mqtt_dashboard.bus.connection import open_client
+from mqtt_dashboard.bus.dashboard_topics import DashboardTopics, Question
+from mqtt_dashboard.config import RedisSettings, load
+from mqtt_dashboard.contract import topics
+from mqtt_dashboard.contract.channels import RedisChannels
+from mqtt_dashboard.contract.messages import TopicEntry
+from tests.support.servers import RedisServer
+
+NAMES = RedisChannels()
+KNOWN = [
+    "a",
+    "a/b",
+    "a/b/c",
+    "a-b/x",
+    "a b",
+    "a\x01",
+    "a/",
+    "/",
+    "/a",
+    "//",
+    "b/c/d/e",
+    "B/Temp.(1)%",
+    "b/temp[^x]-?*",
+    "$SYS/broker/uptime",
+    "$x",
+    "hall/größe",
+    "hall/ÄRGER",
+    "日本/温度",
+    "c/0",
+    "c/1",
+    "c/10",
+]
+levels = st.sampled_from(
+    ["a", "b", "c", "d", "", "+", "$SYS", "$x", "hall", "größe", "B", "Temp.(1)%", "a b", "x"]
+)
+filters = st.lists(levels, min_size=1, max_size=4).flatmap(
+    lambda parts: st.sampled_from(["/".join(parts), "/".join([*parts, "#"]), "#"])
+)
+
+
+def entry(topic: str, payload: bytes = b"v") -> TopicEntry:
+    return TopicEntry(topic, payload, len(payload), 0, False, 1, 1.0, 2.0, 0.0)
+
+
+@pytest.fixture
+def bridge(redis_server: RedisServer) -> Iterator[BridgeTopics]:
+    options = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(redis_server.port)}
+    client = open_client(load(RedisSettings, options), "test")
+    client.set(NAMES.bridge_epoch, 7)
+    yield BridgeTopics(client, NAMES, "test")
+    client.close()
+
+
+@pytest.fixture
+def index(redis_server: RedisServer, bridge: BridgeTopics) -> Iterator[DashboardTopics]:
+    bridge.write(7, [entry(topic) for topic in KNOWN if topic], set(KNOWN))
+    options = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(redis_server.port)}
+    client = open_client(load(RedisSettings, options), "test")
+    yield DashboardTopics(client, NAMES, "test")
+    client.close()
+
+
+def children(index: DashboardTopics, parent: str | None) -> dict[str, tuple[int, bool]]:
+    found: dict[str, tuple[int, bool]] = {}
+    after = None
+    while True:
+        page = index.level(parent, after, 2)
+        for child in page.children:
+            assert child.name not in found
+            found[child.name] = (child.topics, child.entry is not None)
+        if not page.more:
+            return found
+        after = page.children[-1].name
+
+
+def expected(parent: str | None) -> dict[str, tuple[int, bool]]:
+    prefix = "" if parent is None else parent + "/"
+    below = [topic[len(prefix) :] for topic in KNOWN if topic.startswith(prefix)]
+    names = {rest.split("/")[0] for rest in below}
+    return {
+        name: (
+            sum(rest == name or rest.startswith(name + "/") for rest in below),
+            prefix + name in KNOWN,
+        )
+        for name in names
+    }
+
+
+@pytest.mark.parametrize("parent", [None, "", "/", "a", "a/b", "b", "b/c", "hall", "nothing"])
+def test_a_level_holds_each_child_once(index: DashboardTopics, parent: str | None) -> None:
+    """Children come once each, in pages, with the size of their subtree."""
+    assert children(index, parent) == expected(parent)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(topic_filter=filters)
+def test_p20_filters_match_as_mqtt_says(index: DashboardTopics, topic_filter: str) -> None:
+    """P20: the search in Redis finds exactly what a plain matcher finds."""
+    page = index.search(Question(topic_filter=topic_filter), None, 1000)
+    plain = {topic for topic in KNOWN if topics.matches(topic_filter, topic)}
+    assert {one.topic for one in page.entries} == plain
+    assert page.last is None
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (("TEMP",), {"B/Temp.(1)%", "b/temp[^x]-?*"}),
+        (("temp", "(1)"), {"B/Temp.(1)%"}),
+        (("a/b",), {"a/b", "a/b/c"}),
+        (("größe",), {"hall/größe"}),
+        (("%z",), set()),
+        (("温度",), {"日本/温度"}),
+    ],
+)
+def test_words_are_found_in_names(
+    index: DashboardTopics, words: tuple[str, ...], wanted: set[str]
+) -> None:
+    """Every word must be in the name; letter case does not matter; nothing is a pattern."""
+    page = index.search(Question(words=words), None, 1000)
+    assert {one.topic for one in page.entries} == wanted
+
+
+def test_words_are_found_in_values(index: DashboardTopics, bridge: BridgeTopics) -> None:
+    """A word may be in the last value when that is asked for."""
+    bridge.write(7, [entry("a/b", b'{"State": "on/off"}')], set())
+    assert index.search(Question(words=("on/off",)), None, 10).entries == []
+    page = index.search(Question(words=("on/OFF", "state"), in_values=True), None, 10)
+    assert [one.topic for one in page.entries] == ["a/b"]
+
+
+def test_pages_go_on_where_they_ended(index: DashboardTopics) -> None:
+    """Page after page gives every topic once, in the order of the tree."""
+    seen: list[str] = []
+    after = None
+    while True:
+        page = index.search(Question(), after, 3)
+        seen += [one.topic for one in page.entries]
+        after = page.last
+        if after is None:
+            break
+    assert sorted(seen) == sorted(KNOWN)
+    assert seen.index("a/b/c") < seen.index("a-b/x")
+
+
+def test_forgotten_topics_are_gone(index: DashboardTopics, bridge: BridgeTopics) -> None:
+    """What the bridge forgets is neither listed nor counted, and has no value."""
+    before = index.count()
+    bridge.forget(7, ["a/b", "unknown"])
+    assert index.count() == before - 1
+    assert index.one("a/b") is None
+    assert children(index, "a")["b"] == (1, False)
+
+
+def test_the_index_is_read_back_whole(bridge: BridgeTopics) -> None:
+    """A new bridge reads every entry; one that cannot be read is left out."""
+    many = [entry(f"many/{number}") for number in range(3000)]
+    bridge.write(7, many, {one.topic for one in many})
+    bridge._client.hset(NAMES.topic_values, "broken", b"\xc1")
+    found = [one for chunk in bridge.load() for one in chunk]
+    assert {one.topic for one in found} == {one.topic for one in many}
+    assert bridge.values(["many/7", "nothing"]) == {"many/7": b"v"}
