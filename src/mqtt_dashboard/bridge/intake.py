@@ -11,6 +11,7 @@ from mqtt_dashboard.bridge.inbox import Inbox
 from mqtt_dashboard.bridge.observer import Observer
 from mqtt_dashboard.bridge.reconciler import Reconciler
 from mqtt_dashboard.bridge.reporter import Reporter
+from mqtt_dashboard.bridge.retained import CRAWL_IDENTIFIER, RetainedWatch
 from mqtt_dashboard.bridge.session_log import SessionLog
 from mqtt_dashboard.bridge.subscriptions import Subscriptions
 from mqtt_dashboard.clock import Clock
@@ -56,12 +57,14 @@ class Intake:
         reconciler: Reconciler,
         link: AnsweringLink,
         reporter: Reporter,
+        retained: RetainedWatch,
         status_topic: str | None,
     ) -> None:
         """Connect the parts that in turn need the link this listener belongs to."""
         self._reconciler = reconciler
         self._link = link
         self._reporter = reporter
+        self._retained = retained
         self._status_topic = status_topic
 
     def on_open(self, session: Session) -> None:
@@ -69,6 +72,7 @@ class Intake:
         self._observer.new_session()
         self._session.opened(session)
         self._reconciler.opened(session)
+        self._retained.opened(session)
         self._reconciler.sync()
         self._say_online()
         for name in ("stats", "clients"):
@@ -86,6 +90,7 @@ class Intake:
         if watched:
             if watched[0].retain or watched[-1].retain:
                 self._reconciler.saw_retained()
+                self._retained.heard()
             self.last_message_at = now
             self._inbox.offer(watched, now)
 
@@ -101,6 +106,7 @@ class Intake:
     def on_closed(self, loss: Loss) -> None:
         """Note why the connection ended."""
         self._reconciler.closed()
+        self._retained.closed()
         self._session.closed(loss)
 
     def _read_system(self, messages: list[Incoming], watched: list[Incoming]) -> None:
@@ -108,6 +114,7 @@ class Intake:
         for message in messages:
             if message.topic[:1] != "$":
                 continue
+            self._retained.system(message)
             self._observer.system(message)
             if self._subscriptions.accepts(message.topic):
                 watched.append(message)
@@ -116,15 +123,20 @@ class Intake:
 
     def _without_copies(self, messages: list[Incoming]) -> list[Incoming]:
         """Leave out what came a second time for another of the overlapping filters."""
-        is_copy = self._reconciler.is_copy
-        copies = [
-            one for one in messages if one.identifiers and is_copy(one.topic, one.identifiers)
-        ]
+        copies = [one for one in messages if one.identifiers and self._is_copy(one)]
         if not copies:
             return messages
         self._link.acknowledge([one.token for one in copies if one.token])
         left_out = {id(one) for one in copies}
         return [one for one in messages if id(one) not in left_out]
+
+    def _is_copy(self, message: Incoming) -> bool:
+        if message.identifiers == (CRAWL_IDENTIFIER,):
+            # Asked for once more: only what was missing is news.
+            if message.retain:
+                self._retained.heard()
+            return not message.retain or self._observer.index.is_retained(message.topic)
+        return self._reconciler.is_copy(message.topic, message.identifiers)
 
     def _only_wanted(self, messages: list[Incoming]) -> list[Incoming]:
         accepts = self._subscriptions.accepts

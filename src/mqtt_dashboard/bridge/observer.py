@@ -67,6 +67,11 @@ class Observer:
         with self._lock:
             return self._sys.snapshot(self._clock.monotonic()).clients_connected
 
+    def retained_count(self) -> int | None:
+        """Return the broker's own count of retained messages, those below ``$SYS`` included."""
+        with self._lock:
+            return self._sys.snapshot(self._clock.monotonic()).retained
+
     def stats(self, epoch: int) -> StatsUpdate:
         """Return the document for `RedisChannels.BROKER_STATS`."""
         now = self._clock.monotonic()

@@ -65,6 +65,8 @@ class Reconciler:
         self._refused: set[str] = set()
         self._identified: dict[int, str] = {}
         self._retained_at = float("-inf")
+        # While retained messages are asked for again every filter has an identifier.
+        self.crawling = False
 
     def opened(self, session: Session) -> None:
         """Note a new connection: with a kept session the retained messages are not asked again."""
@@ -99,7 +101,7 @@ class Reconciler:
     @property
     def overlaps(self) -> bool:
         """Whether some of the held filters overlap, so that copies must be looked for."""
-        return bool(self._identified)
+        return self.crawling or bool(self._identified)
 
     @property
     def settled(self) -> bool:
@@ -111,6 +113,11 @@ class Reconciler:
                 or (one.granted is not None and (one.step == "live" or not one.qos))
                 for one in held
             )
+
+    def holds(self, topic_filter: str) -> bool:
+        """Tell whether a filter is held at the broker."""
+        with self._lock:
+            return topic_filter in self._held
 
     def is_copy(self, topic: str, identifiers: tuple[int, ...]) -> bool:
         """Tell whether a message with these identifiers is a second copy, to be left out."""
@@ -150,7 +157,9 @@ class Reconciler:
 
     def _plan(self, session: Session) -> tuple[list[Wanted], list[str]]:
         desired = self._desired()
-        identifiers = _identifiers(desired) if session.subscription_ids_available else {}
+        identifiers = {}
+        if session.subscription_ids_available:
+            identifiers = _identifiers(desired, every=self.crawling)
         self._identified = {number: one for one, number in identifiers.items()}
         ask = []
         for topic_filter, qos in desired.items():
@@ -187,7 +196,7 @@ class Reconciler:
             held.step, held.identifier, held.granted = "live", identifier, None
             return _wanted(topic_filter, qos, identifier, retained=False)
         if held.identifier != identifier:
-            held.identifier = identifier
+            held.identifier, held.granted = identifier, None
             present = qos if held.step == "live" else 0
             return _wanted(topic_filter, present, identifier, retained=False)
         return None
@@ -199,14 +208,14 @@ class Reconciler:
         return quiet or now - held.since > SNAPSHOT_MAX_S
 
 
-def _identifiers(filters: dict[str, int]) -> dict[str, int]:
-    """Return an identifier for each filter that overlaps with another one."""
+def _identifiers(filters: dict[str, int], *, every: bool) -> dict[str, int]:
+    """Return an identifier for each filter that overlaps with another one, or for every one."""
     crossing = [
         one
         for one in filters
-        if any(other != one and topics.overlap(one, other) for other in filters)
+        if every or any(other != one and topics.overlap(one, other) for other in filters)
     ]
-    return {one: zlib.crc32(one.encode()) % MAX_IDENTIFIER + 1 for one in crossing}
+    return {one: zlib.crc32(one.encode()) % (MAX_IDENTIFIER - 1) + 2 for one in crossing}
 
 
 def _wanted(topic_filter: str, qos: int, identifier: int, *, retained: bool) -> Wanted:

@@ -23,6 +23,7 @@ from mqtt_dashboard.bridge.loops import Loop
 from mqtt_dashboard.bridge.observer import Observer
 from mqtt_dashboard.bridge.reconciler import Reconciler
 from mqtt_dashboard.bridge.reporter import Reporter
+from mqtt_dashboard.bridge.retained import RetainedWatch
 from mqtt_dashboard.bridge.session_log import SessionLog
 from mqtt_dashboard.bridge.subscriptions import Subscriptions
 from mqtt_dashboard.bridge.topic_index import TopicIndex
@@ -88,7 +89,18 @@ class MQTTBridge:
             may_connect=self._may_connect,
         )
         self._reconciler = Reconciler(self._subscriptions, self._link, clock)
-        self._intake.wire(self._reconciler, self._link, self._reporter, status_topic(mqtt))
+        self._retained = RetainedWatch(
+            self._index,
+            self._link,
+            self._reconciler,
+            self._observer.retained_count,
+            lambda: self._inbox.traffic().queued,
+            clock,
+            sees_everything=self._subscriptions.takes_everything,
+        )
+        self._intake.wire(
+            self._reconciler, self._link, self._reporter, self._retained, status_topic(mqtt)
+        )
         self._forwarder = Forwarder(
             self._inbox,
             store,
@@ -197,6 +209,7 @@ class MQTTBridge:
             last_message_at=self._intake.last_message_at,
             seq=self._forwarder.seq,
             restoring=self._keeper.restoring,
+            retained=self._retained.state,
         )
 
     def _may_connect(self) -> bool:
@@ -204,6 +217,7 @@ class MQTTBridge:
 
     def _sync_filters(self, wait: Callable[[float], bool]) -> None:
         self._reconciler.sync()
+        self._retained.turn()
         wait(FILTERS_EVERY_S)
 
     def _renew(self, wait: Callable[[float], bool]) -> None:

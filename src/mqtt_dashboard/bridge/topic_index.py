@@ -195,6 +195,20 @@ class TopicIndex:
                 self._changed = array("I", (one for one in self._changed if table.names[one]))
             return names
 
+    def is_retained(self, topic: str) -> bool:
+        """Tell whether the topic is known to have a retained message."""
+        slot = self._table.slots.get(topic)
+        return slot is not None and bool(self._table.flags[slot] & RETAINED)
+
+    def first_levels(self, limit: int) -> list[str]:
+        """Return the first levels of all topics, up to ``limit``."""
+        found = {name.partition("/")[0] for name in list(self._table.slots)}
+        return sorted(found)[:limit]
+
+    def depth(self) -> int:
+        """Return how many levels the deepest topic has, at most 16."""
+        return min(max((name.count("/") for name in list(self._table.slots)), default=0) + 1, 16)
+
     def begin_snapshot(self) -> None:
         """Expect a complete set of retained messages: nothing of it is confirmed yet."""
         with self._lock:

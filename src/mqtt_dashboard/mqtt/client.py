@@ -131,6 +131,7 @@ class Loss:
 class Wanted:
     """A filter to hold at the broker. ``retained``: whether retained messages are wanted now.
 
+    ``retain_as_published``: whether live messages keep the publisher's retain flag.
     ``identifier``, if not 0, comes back with each message of the filter (MQTT 5 only).
     """
 
@@ -138,6 +139,7 @@ class Wanted:
     qos: Literal[0, 1, 2]
     retained: bool = True
     identifier: int = 0
+    retain_as_published: bool = True
 
 
 class Listener(Protocol):

@@ -98,7 +98,7 @@ def subscribe(packet_id: int, wanted: list[Wanted]) -> bytes:
             entry.filter,
             # QoS 2 would keep phases of a message in memory on both sides for no gain here.
             max_qos=_QOS[min(entry.qos, 1)],
-            retain_as_published=True,
+            retain_as_published=entry.retain_as_published,
             retain_handling=handling.SEND_ALWAYS if entry.retained else handling.SEND_NEVER,
         )
         for entry in wanted
