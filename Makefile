@@ -20,7 +20,7 @@ ARGS ?=
 WORKERS ?= 2
 PYTEST := $(PY) -m pytest --quiet -n $(WORKERS) --dist loadgroup $(ARGS)
 
-.PHONY: help setup dev ui run test check e2e bench screenshots compose-test lock generate ci clean
+.PHONY: help setup dev ui run test check chaos e2e bench screenshots compose-test lock generate ci clean
 
 help: ## Show this menu
 	@echo "MQTT Dashboard. Start with: make run"
@@ -52,10 +52,14 @@ run: setup ui ## Start everything and print the page's address
 
 test: dev ui ## Run the whole test suite (real broker, Redis and Chromium)
 	@scripts/system_packages.sh tests
-	@$(PYTEST)
+	@$(PYTEST) -m "not chaos"
 
 check: dev ## Run the quick checks: format, lint, types, layers, generated files, front end
 	@scripts/check.sh
+
+chaos: dev ## Kill, freeze and flood the bridge for about ten minutes
+	@scripts/system_packages.sh tests
+	@$(PY) -m pytest -m chaos $(ARGS) tests/chaos
 
 e2e: dev ui ## Run the browser tests only
 	@scripts/system_packages.sh tests

@@ -1,0 +1,1 @@
+"""Faults under load, in sizes that take minutes; `make chaos` runs them."""

@@ -1,0 +1,209 @@
+"""The bridge under kills, freezes and floods: goals with figures, in sizes that take minutes."""
+
+import json
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from mqtt_dashboard.contract import codec
+from mqtt_dashboard.contract.channels import RedisChannels
+from mqtt_dashboard.contract.messages import Batch
+from tests.support.servers import Broker, RedisServer, running, wait_for
+from tests.support.services import BridgeProcess, Device
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
+
+NAMES = RedisChannels()
+RECEIVE_MAXIMUM = 200
+ROOMY = "max_queued_messages 0\nmax_queued_bytes 0\nmemory_limit 0"
+
+
+def status(redis_server: RedisServer) -> dict[str, Any]:
+    document = redis_server.client().get(NAMES.bridge_status)
+    return dict(json.loads(document)) if document else {}
+
+
+def batches(redis_server: RedisServer) -> list[Batch]:
+    entries = redis_server.client().xrange(NAMES.message_log)
+    return [codec.unpack_batch(fields[b"b"]) for _id, fields in entries]
+
+
+def numbers(redis_server: RedisServer) -> Counter[bytes]:
+    return Counter(
+        message.payload
+        for batch in batches(redis_server)
+        for message in batch.messages
+        if message.topic == "number"
+    )
+
+
+def test_g1_killed_again_and_again_it_loses_nothing(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    """P37: 10 kills over 10,000 QoS 1 messages: none lost, copies within Receive Maximum a kill."""
+    count, kills = 10_000, 10
+    broker = Broker(tmp_path, extra=ROOMY)
+    with running(broker), Device(broker.port) as device:
+        bridge = BridgeProcess(tmp_path, broker.port, redis_server)
+        with running(bridge):
+            bridge.wait_ready()
+            for kill in range(kills):
+                for number in range(kill * count // kills, (kill + 1) * count // kills):
+                    device.client.publish("number", str(number), qos=1)
+                time.sleep(0.05 * (kill % 4))
+                bridge.kill()
+                bridge.start()
+                bridge.wait_ready()
+            expected = {str(number).encode() for number in range(count)}
+            wait_for(lambda: expected <= numbers(redis_server).keys(), "every message", 60)
+    seen = numbers(redis_server)
+    copies = sum(seen.values()) - count
+    assert copies <= RECEIVE_MAXIMUM * kills
+    flagged = sum(message.dup for batch in batches(redis_server) for message in batch.messages)
+    assert copies <= flagged
+
+
+def test_g6_a_thawed_leader_writes_nothing(
+    tmp_path: Path, broker: Broker, redis_server: RedisServer
+) -> None:
+    """P55: the leader frozen for 8 s, 10 times: epochs never go back, takeover within 6 s."""
+    one = BridgeProcess(tmp_path, broker.port, redis_server)
+    other = BridgeProcess(tmp_path, broker.port, redis_server)
+    takeovers = []
+    stop = threading.Event()
+
+    def publish() -> None:
+        with Device(broker.port, "steady") as device:
+            while not stop.wait(0.02):
+                device.client.publish("number", "x", qos=1)
+
+    with running(one):
+        one.wait_ready()
+        with running(other):
+            wait_for(lambda: "another bridge" in other.probe("/readyz")[1], "it stands by", 10)
+            publisher = threading.Thread(target=publish)
+            publisher.start()
+            try:
+                leader, standby = one, other
+                for _ in range(10):
+                    frozen = time.monotonic()
+                    leader.freeze()
+                    wait_for(standby.ready, "the standby takes over", 12)
+                    takeovers.append(time.monotonic() - frozen)
+                    time.sleep(max(0.0, 8 - takeovers[-1]))
+                    leader.thaw()
+                    leader, standby = standby, leader
+                    wait_for(
+                        lambda who=standby: "another bridge" in who.probe("/readyz")[1],  # type: ignore[misc]
+                        "the thawed one stands by",
+                        10,
+                    )
+            finally:
+                stop.set()
+                publisher.join()
+    assert max(takeovers) <= 6.5, takeovers
+    epochs = [batch.epoch for batch in batches(redis_server)]
+    assert epochs == sorted(epochs)
+    assert len(set(epochs)) == 11
+    # Within an epoch the numbers have neither hole nor repetition: one writer.
+    for epoch in set(epochs):
+        following = 1
+        for batch in (one for one in batches(redis_server) if one.epoch == epoch):
+            assert batch.first_seq == following
+            following += len(batch.messages)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 1, 5, 15])
+@pytest.mark.parametrize("how", ["frozen", "killed"])
+def test_g7_redis_goes_and_comes(
+    tmp_path: Path, redis_server: RedisServer, how: str, seconds: float
+) -> None:
+    """P01, P02: after an outage of Redis it recovers within 5 s, and no QoS 1 message is lost."""
+    broker = Broker(tmp_path, extra=ROOMY)
+    with running(broker), Device(broker.port) as device:
+        bridge = BridgeProcess(tmp_path, broker.port, redis_server)
+        with running(bridge):
+            bridge.wait_ready()
+            threads = psutil.Process(bridge.pid).num_threads()
+            for number in range(500):
+                device.client.publish("number", f"before {number}", qos=1)
+            wait_for(lambda: len(numbers(redis_server)) == 500, "all before", 20)
+            redis_server.freeze() if how == "frozen" else redis_server.kill()
+            for number in range(500):
+                device.client.publish("number", f"during {number}", qos=1)
+            time.sleep(seconds)
+            redis_server.thaw() if how == "frozen" else redis_server.start()
+            back = time.monotonic()
+            device.publish("number", "after")
+            wait_for(lambda: b"after" in numbers(redis_server), "it recovers", 20)
+            assert time.monotonic() - back < 6
+            expected = {f"during {number}".encode() for number in range(500)}
+            wait_for(lambda: expected <= numbers(redis_server).keys(), "every message", 20)
+            assert bridge.probe("/healthz")[0] == 200
+            assert psutil.Process(bridge.pid).num_threads() == threads
+            traffic = wait_for(lambda: status(redis_server).get("traffic"), "its status is back", 5)
+            assert traffic is not None
+            accounted = traffic["forwarded"] + traffic["queued"] + sum(traffic["dropped"].values())
+            assert traffic["received"] == accounted
+
+
+def test_g11_a_flood_of_new_topics_is_bounded(tmp_path: Path, redis_server: RedisServer) -> None:
+    """P48: 10,000 messages a second to new topics for 30 s: bounded, accounted, still serving."""
+    seconds, rate, limit = 30, 10_000, 100_000
+    broker = Broker(tmp_path, extra=ROOMY)
+    bridge = BridgeProcess(tmp_path, broker.port, redis_server, TOPIC_LIMIT=str(limit))
+    with running(broker), running(bridge), Device(broker.port) as device:
+        bridge.wait_ready()
+        process = psutil.Process(bridge.pid)
+        began, late = time.monotonic(), []
+        for second in range(seconds):
+            for number in range(rate):
+                device.client.publish(f"flood/{second}/{number}", b"x" * 50, qos=0)
+            asked = time.monotonic()
+            command = {"type": "cmd_publish", "topic": "flood-probe", "id": f"probe-{second}"}
+            redis_server.client().publish(NAMES.COMMANDS, json.dumps(command | {"payload": "1"}))
+            assert redis_server.client().blpop([NAMES.reply(f"probe-{second}")], timeout=5)
+            late.append(time.monotonic() - asked)
+            time.sleep(max(0.0, began + second + 1 - time.monotonic()))
+        device.publish("number", "end")
+        wait_for(lambda: b"end" in numbers(redis_server), "the end arrives", 30)
+        wait_for(
+            lambda: status(redis_server)["traffic"]["received"] >= seconds * rate, "counted", 10
+        )
+        traffic = status(redis_server)["traffic"]
+        dropped = sum(traffic["dropped"].values())
+        assert traffic["received"] == traffic["forwarded"] + traffic["queued"] + dropped
+        assert redis_server.client().zcard(NAMES.topic_names) <= limit
+        assert process.memory_info().rss < 300 * 1024 * 1024
+        assert sorted(late)[int(len(late) * 0.95)] < 2.0, late
+
+
+def test_g13_two_hundred_thousand_retained(tmp_path: Path, redis_server: RedisServer) -> None:
+    """P45: 200,000 retained topics on stock queue limits are all there within a minute."""
+    count = 200_000
+    broker = Broker(tmp_path)
+    with running(broker):
+        with Device(broker.port, "keeper") as device:
+            for number in range(count):
+                device.client.publish(f"kept/{number % 500}/{number}", "v", qos=0, retain=True)
+                if number % 10_000 == 0:
+                    device.publish("mark", "", qos=1)
+            device.publish("kept/end", "v", retain=True)
+        bridge = BridgeProcess(tmp_path, broker.port, redis_server)
+        with running(bridge):
+            began = time.monotonic()
+            bridge.wait_ready()
+            wait_for(
+                lambda: (status(redis_server).get("retained") or {}).get("state") == "complete",
+                "complete",
+                90,
+            )
+            assert time.monotonic() - began < 75
+            census = status(redis_server)["retained"]
+            assert census["seen"] >= count + 1
+            assert census["missing"] == 0
