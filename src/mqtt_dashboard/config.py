@@ -213,6 +213,12 @@ class BridgeSettings(_Settings):
         alias="MESSAGE_LOG_BYTES",
         description="Bytes of recent messages kept in Redis.",
     )
+    log_age: int = Field(
+        86_400,
+        ge=60,
+        alias="MESSAGE_LOG_AGE_S",
+        description="Seconds recent messages are kept in Redis at most.",
+    )
     queue_limit: int = Field(
         64 * 1024 * 1024,
         ge=1024 * 1024,

@@ -30,6 +30,7 @@ def test_it_shows_the_full_state_at_once(page: Page, system: System) -> None:
     expect(part(page, "Bridge")).to_contain_text("mqtt-bridge-service")
     expect(page.get_by_text("mosquitto version 2").first).to_be_visible()
     expect(page.get_by_text("not provided").first).to_be_visible()
+    expect(page.get_by_text("all known")).to_be_visible(timeout=30_000)
 
 
 def test_a_lost_broker_is_shown(page: Page, system: System) -> None:

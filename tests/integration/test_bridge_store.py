@@ -190,3 +190,16 @@ def test_wanted_filters_survive(store: BridgeStore, redis_server: RedisServer) -
     assert [(one.filter, one.count) for one in store.load_subscriptions()] == [("a/#", 2)]
     store.forget_subscription("a/#")
     assert store.load_subscriptions() == []
+
+
+def test_old_messages_leave_the_log(store: BridgeStore, redis_server: RedisServer) -> None:
+    """Retention by age: what was written before the time goes, in whole nodes of the stream."""
+    lease = Lease(store, "one", SystemClock())
+    lease.renew()
+    for _ in range(500):
+        store.append(lease.epoch, b"packed", [], 10_000)
+    assert store.trim_log(lease.epoch, SystemClock().now() - 3600) == 0
+    assert store.trim_log(lease.epoch, SystemClock().now() + 1) > 0
+    assert redis_server.client().xlen(NAMES.message_log) < 200
+    with pytest.raises(FencedError):
+        store.trim_log(lease.epoch - 1, 0.0)

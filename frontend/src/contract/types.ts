@@ -28,6 +28,8 @@ export interface BridgePart {
   connects: number | null;
   subscriptions: GrantedFilter[];
   traffic: Traffic | null;
+  retained: RetainedCensus | null;
+  restoring: boolean | null;
 }
 
 /**
@@ -359,6 +361,25 @@ export interface RedisHealth {
   status: RedisState;
   reason: string | null;
   age_s: number | null;
+}
+
+/**
+ * How many of the broker's retained messages the bridge knows.
+ *
+ * `seen` are user topics known as retained, `system` those below `$SYS`, `broker` the
+ * broker's own count of both, `null` when it gives none. `missing` = `broker` - `seen` -
+ * `system`, when it can be known. `state`: `counting` while a snapshot comes in,
+ * `crawling` while it is asked for again branch by branch, then `complete`, `short` (with
+ * the reason) or `unknown` (with the reason).
+ */
+export interface RetainedCensus {
+  state: "complete" | "counting" | "crawling" | "short" | "unknown";
+  reason: string;
+  seen: number;
+  system: number;
+  broker: number | null;
+  missing: number | null;
+  crawled: number;
 }
 
 /**

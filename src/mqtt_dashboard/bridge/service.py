@@ -62,6 +62,7 @@ class MQTTBridge:
         self._clock = clock
         self._store = store
         self._channels = channels
+        self._log_age = settings.log_age
         self._instance = uuid.uuid4().hex[:12]
         self._started_at = clock.now()
         self._beat = 0
@@ -263,6 +264,7 @@ class MQTTBridge:
         self._reporter.every(LISTS_EVERY_S, "clients", self._report_clients)
         self._reporter.every(LISTS_EVERY_S, "topics", self._report_topics)
         self._reporter.every(LISTS_EVERY_S, "expiry", self._expire_filters)
+        self._reporter.every(LISTS_EVERY_S, "age", self._trim_log)
 
     def _report_stats(self) -> None:
         # While there is no session the last document stays, and its age tells that it is old.
@@ -282,6 +284,9 @@ class MQTTBridge:
         epoch = self._lease.epoch
         document = self._index.update(self._clock.now(), epoch)
         self._store.announce(epoch, self._channels.TOPIC_LIST, document)
+
+    def _trim_log(self) -> None:
+        self._store.trim_log(self._lease.epoch, self._clock.now() - self._log_age)
 
     def _expire_filters(self) -> None:
         for topic_filter in self._subscriptions.expire(self._clock.now()):

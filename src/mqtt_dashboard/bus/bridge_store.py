@@ -57,6 +57,9 @@ return 1
 """
 )
 
+# KEYS epoch, log; ARGV epoch, oldest id to keep
+_TRIM: Final = FENCE + "return redis.call('XTRIM', KEYS[2], 'MINID', '~', ARGV[2])"
+
 # KEYS epoch, latest, events; ARGV epoch, channel, document, events to keep
 _ANNOUNCE: Final = (
     FENCE
@@ -78,6 +81,7 @@ class BridgeStore:
         self._renew = client.register_script(_RENEW)
         self._release = client.register_script(_RELEASE)
         self._append = client.register_script(_APPEND)
+        self._trim = client.register_script(_TRIM)
         self._announce = client.register_script(_ANNOUNCE)
         self.topics = BridgeTopics(client, channels, address)
 
@@ -111,6 +115,17 @@ class BridgeStore:
             self._append(
                 keys=[names.bridge_epoch, names.message_log],
                 args=[epoch, names.MQTT_MESSAGES, entries_kept, packed, *documents],
+            )
+
+    def trim_log(self, epoch: int, before: float) -> int:
+        """Remove messages written before a time (Unix seconds); return how many entries went."""
+        names = self._channels
+        with self._errors():
+            return int(
+                self._trim(
+                    keys=[names.bridge_epoch, names.message_log],
+                    args=[epoch, f"{int(before * 1000)}-0"],
+                )
             )
 
     def announce(self, epoch: int, channel: str, document: StateDocument) -> None:

@@ -12,6 +12,7 @@ from mqtt_dashboard.contract.messages import (
     GrantedFilter,
     LinkState,
     Rates,
+    RetainedCensus,
     Traffic,
 )
 
@@ -77,6 +78,8 @@ class BridgePart(Struct, kw_only=True, frozen=True):
     connects: int | None = None
     subscriptions: list[GrantedFilter] = field(default_factory=list)
     traffic: Traffic | None = None
+    retained: RetainedCensus | None = None
+    restoring: bool | None = None
 
 
 class BrokerStatusReply(Struct, kw_only=True, frozen=True):

@@ -267,6 +267,8 @@ class ReadModel:
             connects=bridge.connects,
             subscriptions=bridge.subscriptions,
             traffic=bridge.traffic,
+            retained=bridge.retained,
+            restoring=bridge.restoring,
         )
 
 
