@@ -30,6 +30,8 @@ const good: BrokerStatusReply = {
     connects: 1,
     subscriptions: [],
     traffic: null,
+    retained: null,
+    restoring: false,
   },
   redis: { status: "up", reason: null, age_s: 0.1 },
 };

@@ -1,0 +1,99 @@
+"""The topic index over HTTP: pages, search, levels of the tree, one topic, its bytes."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.dashboard_server import BeatingBridge, DashboardServer
+from tests.support.dashboard_stack import Stack, running_stack
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Run Redis, a bridge that only writes, and a dashboard."""
+    with running_stack(tmp_path_factory.mktemp("topics")) as running_one:
+        yield running_one
+
+
+@pytest.fixture
+def bridge(stack: Stack) -> BeatingBridge:
+    """Return the bridge, as new."""
+    stack.reset()
+    return stack.bridge
+
+
+@pytest.fixture
+def dashboard(stack: Stack, bridge: BeatingBridge) -> DashboardServer:
+    """Return the dashboard, which has seen the bridge."""
+    return stack.dashboard
+
+
+def test_p20_topics_are_paged_and_filtered(
+    dashboard: DashboardServer, bridge: BeatingBridge
+) -> None:
+    """P20: pages in byte order; `+` is MQTT's, prefix and filter combine."""
+    bridge.feed.topics(
+        *((f"page/{number:03}/x", str(number).encode()) for number in range(25)),
+        ("page/y", b"\xff"),
+        ("pagex", b""),
+    )
+    seen: list[str] = []
+    after = ""
+    while True:
+        page = dashboard.get(f"/api/topics?prefix=page/&limit=10&after={after}")[1]
+        seen += [one["topic"] for one in page["topics"]]
+        if page["next"] is None:
+            break
+        after = page["next"]
+    assert seen == [f"page/{number:03}/x" for number in range(25)] + ["page/y"]
+    wild = dashboard.get("/api/topics?filter=page/%2B/x&limit=1000")[1]
+    assert len(wild["topics"]) == 25
+    assert [one["topic"] for one in dashboard.get("/api/topics?filter=pagex/%23")[1]["topics"]] == [
+        "pagex"
+    ]
+    short = dashboard.get("/api/topics?filter=page/%2B/x&limit=3")[1]
+    assert [one["topic"] for one in short["topics"]] == [f"page/00{n}/x" for n in range(3)]
+    assert short["next"] == "page/002/x"
+    binary = dashboard.get("/api/topics?prefix=page/y")[1]["topics"][0]
+    assert (binary["encoding"], binary["last_payload"]) == ("base64", "/w==")
+
+
+def test_the_tree_is_read_level_by_level(dashboard: DashboardServer, bridge: BeatingBridge) -> None:
+    """A level names its children with the size of their subtrees; a topic shows its last value."""
+    bridge.feed.topics(("tree/a/x", b"1"), ("tree/a/y", b"2"), ("tree/b", b"\xff\x00"))
+    top = dashboard.get("/api/topics/levels?parent=tree&limit=1")[1]
+    assert [(one["name"], one["topics"], one["info"]) for one in top["children"]] == [
+        ("a", 2, None)
+    ]
+    rest = dashboard.get(f"/api/topics/levels?parent=tree&after={top['next']}")[1]
+    assert [(one["topic"], one["topics"]) for one in rest["children"]] == [("tree/b", 1)]
+    assert rest["next"] is None
+    root = dashboard.get("/api/topics/levels")[1]
+    assert "tree" in [one["name"] for one in root["children"]]
+    assert dashboard.get("/api/topics/one?topic=tree/a/y")[1]["last_payload"] == "2"
+    assert dashboard.get("/api/topics/one?topic=tree/a")[0] == 404
+    assert dashboard.get("/api/topics/one")[1]["field"] == "topic"
+    found = dashboard.get("/api/topics?search=TREE%20Y")[1]
+    assert [one["topic"] for one in found["topics"]] == ["tree/a/y"]
+
+
+def test_a_payload_is_downloaded_never_rendered(
+    dashboard: DashboardServer, bridge: BeatingBridge
+) -> None:
+    """The bytes come exactly, as an attachment no browser takes for a page."""
+    bridge.feed.topics(("raw/html", b"<script>1</script>\xff"))
+    status, body, headers = dashboard.request("GET", "/api/topics/payload?topic=raw/html")
+    assert (status, body) == (200, b"<script>1</script>\xff")
+    assert headers["content-type"] == "application/octet-stream"
+    assert headers["content-disposition"].startswith("attachment")
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=1001", "limit=x", "limit=", "filter=a%23", "filter=%23/a"]
+)
+def test_bad_topic_queries_name_the_field(dashboard: DashboardServer, query: str) -> None:
+    """A query that cannot be served is refused with the field's name."""
+    status, body = dashboard.get(f"/api/topics?{query}")
+    assert status == 400
+    assert body["field"] == query.partition("=")[0]
