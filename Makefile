@@ -89,5 +89,5 @@ ci: ## Do what continuous integration does
 
 clean: ## Remove everything that the other targets made
 	@rm -rf .venv .boot .run frontend/node_modules src/mqtt_dashboard/dashboard/static \
-	  .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache test-results
+	  bench/.cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache test-results
 	@echo "Clean."

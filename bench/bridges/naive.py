@@ -1,4 +1,7 @@
-"""The naive plan, as a yardstick: a paho callback, `json.dumps`, one blocking PUBLISH each."""
+"""The naive plan, as a yardstick: a paho callback, `json.dumps`, one blocking PUBLISH each.
+
+MQTT 3.1.1 is paho's default, and its faster half.
+"""
 
 import json
 import os
@@ -23,9 +26,9 @@ def main() -> None:
         bus.publish("mqtt:messages", json.dumps(document))
 
     def on_connect(client: mqtt.Client, *_details: object) -> None:
-        client.subscribe("#", qos=int(os.environ.get("QOS", "0")))
+        client.subscribe("#", qos=int(os.environ["QOS"]))
 
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
     client.on_message = on_message
     client.on_connect = on_connect
     client.connect("127.0.0.1", int(os.environ["MQTT_BROKER_PORT"]))

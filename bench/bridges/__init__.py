@@ -1,0 +1,1 @@
+"""Bridges to compare with: small programs that read where the servers are from the environment."""
