@@ -21,7 +21,15 @@ from mqtt_dashboard.errors import ConfigError, TopicError
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
-SECRETS = ("MQTT_USERNAME", "MQTT_PASSWORD", "MQTT_URL", "REDIS_PASSWORD", "REDIS_URL")
+SECRETS = (
+    "MQTT_USERNAME",
+    "MQTT_PASSWORD",
+    "MQTT_URL",
+    "REDIS_PASSWORD",
+    "REDIS_URL",
+    "EMQX_API_KEY",
+    "EMQX_API_SECRET",
+)
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _CLIENT_ID = re.compile(r"\A[^\x00-\x1f\x7f]{1,256}\Z")
 
@@ -230,6 +238,32 @@ class BridgeSettings(_Settings):
         alias="ALLOW_DOLLAR_PUBLISH",
         description="Let commands publish to topics that begin with $ (broker control).",
     )
+    dynsec: Literal["on", "off"] = Field(
+        "off",
+        alias="MQTT_DYNSEC",
+        description="on: list the accounts of mosquitto's dynamic security plugin.",
+    )
+    emqx_api_url: str | None = Field(
+        None,
+        alias="EMQX_API_URL",
+        description="EMQX's REST API, for example http://127.0.0.1:18083; lists all clients.",
+    )
+    emqx_api_key: SecretStr | None = Field(
+        None, alias="EMQX_API_KEY", description="API key of EMQX."
+    )
+    emqx_api_secret: SecretStr | None = Field(
+        None, alias="EMQX_API_SECRET", description="Secret of EMQX's API key."
+    )
+
+    @model_validator(mode="after")
+    def _check_emqx(self) -> Self:
+        given = [self.emqx_api_url, self.emqx_api_key, self.emqx_api_secret]
+        if any(given) and not all(given):
+            raise ValueError("EMQX_API_URL, EMQX_API_KEY and EMQX_API_SECRET belong together")
+        parts = urlsplit(self.emqx_api_url or "http://localhost")
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+            raise ValueError("EMQX_API_URL must look like http://host:port or https://host:port")
+        return self
 
 
 class DashboardSettings(_Settings):

@@ -66,8 +66,8 @@ def test_clients_are_published(
         )
     document = ear.documents[-1]
     assert document["type"] == "clients_update"
-    assert document["known"] == 1
-    assert "log_type" in document["hint"]
+    assert document["known"] == document["connected"] == 2  # the bridge knows itself
+    assert document["hint"] is None
 
 
 def test_topics_are_published_and_indexed(

@@ -5,6 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mqtt_dashboard.mqtt import broker_log
+from mqtt_dashboard.mqtt.client_events import Unusable
 from mqtt_dashboard.mqtt.client import Incoming
 from mqtt_dashboard.mqtt.rates import CounterRates
 from mqtt_dashboard.mqtt.reasons import BrokerError
@@ -163,9 +164,11 @@ lines = st.builds(
     st.sampled_from([None, "mosquitto version 2.0.11", "mosquitto version 2.1.2"]),
 )
 def test_log_lines_never_raise(kind: str, line: bytes, version: str | None) -> None:
-    """Any line is an event or None."""
-    event = broker_log.parse(broker_log.TOPIC_PREFIX + kind, line, version)
-    assert event is None or isinstance(event.client_id, str)
+    """Any line is an event, or nothing, or declared unusable."""
+    try:
+        broker_log.BrokerLog().read(broker_log.TOPIC_PREFIX + kind, line, version)
+    except Unusable as reason:
+        assert str(reason)
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**9), st.floats(0.01, 100)), max_size=20))

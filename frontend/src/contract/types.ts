@@ -15,6 +15,23 @@ export type QoS = 0 | 1 | 2;
 export type RedisState = "up" | "down" | "unknown";
 
 /**
+ * An account of the broker's access control. It names a user, not a connection.
+ *
+ * `client_id` is the one client id the account is bound to, `connections` the number of
+ * connections the broker counts for it, `addresses` where these come from.
+ */
+export interface AccountInfo {
+  username: string;
+  client_id: string | null;
+  text_name: string | null;
+  disabled: boolean | null;
+  roles: string[];
+  groups: string[];
+  connections: number | null;
+  addresses: string[];
+}
+
+/**
  * The bridge process. `alive` is `null` when Redis cannot be asked.
  */
 export interface BridgePart {
@@ -43,6 +60,7 @@ export interface BrokerPart {
   family: string | null;
   version: string | null;
   anonymous: boolean | null;
+  capabilities: Capabilities | null;
 }
 
 /**
@@ -143,7 +161,34 @@ export interface BrokerStatusReply {
 }
 
 /**
+ * What can be had from this broker as it is set up now: true, false, or not known yet.
+ *
+ * `broker` names the family in words, `clients_from` how its clients are learned. `kick`:
+ * whether the bridge can make the broker end a connection. `hints` says for each capability that
+ * is not there what to switch on in this broker.
+ */
+export interface Capabilities {
+  broker: string;
+  clients_from: string | null;
+  statistics: boolean | null;
+  load_averages: boolean | null;
+  retained_count: boolean | null;
+  client_names: boolean | null;
+  client_addresses: boolean | null;
+  client_subscriptions: boolean | null;
+  disconnect_reasons: boolean | null;
+  kick: boolean | null;
+  dynamic_security: boolean | null;
+  hints: Record<string, string>;
+}
+
+/**
  * One MQTT client as far as the broker lets it be known.
+ *
+ * `since` dates the present state, `first_seen` and `last_seen` what the bridge saw of it.
+ * `connects` counts accepted and `refused` refused connections that the bridge saw.
+ * `subscriptions` is `null` while the broker tells none; `subscriptions_left_out` counts
+ * those not listed, and `subscriptions_complete` says whether the list can be relied on.
  */
 export interface ClientInfo {
   client_id: string;
@@ -156,6 +201,13 @@ export interface ClientInfo {
   username: string | null;
   since: number | null;
   last_reason: string | null;
+  first_seen: number | null;
+  last_seen: number | null;
+  connects: number;
+  refused: number;
+  subscriptions: HeldFilter[] | null;
+  subscriptions_left_out: number;
+  subscriptions_complete: boolean;
 }
 
 /**
@@ -169,13 +221,22 @@ export interface ClientsReply {
   hint: string | null;
   age_s: number | null;
   stale: boolean;
+  truncated: number;
+  left_out: Record<string, number>;
+  accounts: AccountInfo[] | null;
+  accounts_total: number | null;
+  accounts_hint: string | null;
 }
 
 /**
  * The clients known by id, and how many there are: `known` of `connected`.
  *
  * `connected` is the broker's own count (`null` when it gives none), `known` the number of
- * connected clients in `clients`. `hint` says what to switch on in the broker to see more.
+ * clients known by id to be connected. `clients` holds the connected first; `truncated` says
+ * how many known ones are not in it. `hint` says what to switch on in the broker to see more.
+ * `left_out` counts by reason what the broker told and could not be used. `accounts` are user
+ * names of the broker's access control, not client ids; `null` when it was not asked or gave no
+ * answer, with the reason in `accounts_hint`.
  */
 export interface ClientsUpdate {
   type: "clients_update";
@@ -187,6 +248,10 @@ export interface ClientsUpdate {
   hint: string | null;
   truncated: number;
   epoch: number;
+  left_out: Record<string, number>;
+  accounts: AccountInfo[] | null;
+  accounts_total: number | null;
+  accounts_hint: string | null;
 }
 
 /**
@@ -237,6 +302,14 @@ export interface HealthReply {
   redis: RedisHealth;
   websocket: WebsocketHealth;
   problems: string[];
+}
+
+/**
+ * A filter a client holds, with the QoS it asked for.
+ */
+export interface HeldFilter {
+  filter: string;
+  qos: number;
 }
 
 /**

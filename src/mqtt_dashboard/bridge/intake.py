@@ -69,13 +69,13 @@ class Intake:
 
     def on_open(self, session: Session) -> None:
         """Ask for every wanted filter and say that the bridge is online."""
-        self._observer.new_session()
+        self._observer.new_session(session)
         self._session.opened(session)
         self._reconciler.opened(session)
         self._retained.opened(session)
         self._reconciler.sync()
         self._say_online()
-        for name in ("stats", "clients"):
+        for name in ("stats", "clients", "accounts"):
             self._reporter.hasten(name, FIRST_STATS_S)
 
     def on_messages(self, messages: list[Incoming]) -> None:

@@ -12,8 +12,12 @@ from collections.abc import Callable
 from typing import Final
 
 from mqtt_dashboard import __version__, logs
+from mqtt_dashboard.bridge.accounts import Accounts
+from mqtt_dashboard.bridge.client_poller import ClientPoller
 from mqtt_dashboard.bridge.clients import Clients
 from mqtt_dashboard.bridge.commands import Commands, Replies
+from mqtt_dashboard.bridge.emqx_api import EmqxApi
+from mqtt_dashboard.bridge.families import DYNSEC_RESPONSE
 from mqtt_dashboard.bridge.forwarder import Forwarder
 from mqtt_dashboard.bridge.inbox import Inbox
 from mqtt_dashboard.bridge.index_keeper import IndexKeeper
@@ -35,12 +39,14 @@ from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.messages import BridgeStatus
 from mqtt_dashboard.errors import BusError
 from mqtt_dashboard.mqtt.client import LinkOptions, Will
+from mqtt_dashboard.mqtt.client_events import ClientConnected
 from mqtt_dashboard.mqtt.connector import Connector
 
 STATUS_EVERY_S: Final = 1.0
 FILTERS_EVERY_S: Final = 0.2
 STATS_EVERY_S: Final = 5.0
 LISTS_EVERY_S: Final = 10.0
+ACCOUNTS_EVERY_S: Final = 60.0
 DRAIN_S: Final = 2.0
 LAST_WRITES_S: Final = 0.7
 
@@ -72,11 +78,16 @@ class MQTTBridge:
         self._session = SessionLog(mqtt.host, port, clock)
         self._lease = Lease(store, self._instance, clock)
         self._inbox = Inbox(settings.queue_limit)
-        self._subscriptions = Subscriptions(mqtt.topics)
+        dynsec = settings.dynsec == "on"
+        self._subscriptions = Subscriptions(mqtt.topics, [DYNSEC_RESPONSE] if dynsec else [])
         self._replies = Replies(store)
         self._index = TopicIndex(settings.topic_limit, settings.value_limit, settings.value_budget)
         self._keeper = IndexKeeper(self._index, store.topics, self._lease, clock)
-        self._observer = Observer(self._inbox, self._index, Clients(), clock)
+        clients = Clients(
+            ClientConnected(mqtt.client_id, keepalive=mqtt.keepalive, username=mqtt.username)
+        )
+        accounts = Accounts(clock, enabled=dynsec)
+        self._observer = Observer(self._inbox, self._index, clients, clock, accounts)
         self._reporter = Reporter(store, channels, self._lease, self._session, clock)
         self._intake = Intake(
             self._inbox, self._observer, self._subscriptions, self._session, clock
@@ -131,6 +142,8 @@ class MQTTBridge:
             Loop("commands", self._commands.turn, clock),
             Loop("mqtt", lambda _wait: self._link.run(), clock, stuck_after=float("inf")),
         ]
+        if settings.emqx_api_url:
+            self._loops.append(self._poll_emqx(settings, clients))
 
     def start(self) -> None:
         """Start every loop; none of them needs the broker or Redis to be there already."""
@@ -148,8 +161,9 @@ class MQTTBridge:
         self._link.close(will=True)
         loops["mqtt"].stop()
         loops["mqtt"].join(1.0)
-        for name in ("forwarder", "index", "filters", "reporter", "replies", "lease"):
-            loops[name].stop()
+        for name in ("forwarder", "index", "filters", "reporter", "replies", "lease", "clients"):
+            if name in loops:
+                loops[name].stop()
         self._session.enter("stopped", "the bridge was stopped")
         for loop in self._loops:
             loop.join(0.7)
@@ -211,6 +225,7 @@ class MQTTBridge:
             seq=self._forwarder.seq,
             restoring=self._keeper.restoring,
             retained=self._retained.state,
+            capabilities=self._observer.capabilities(self._reconciler.report()),
         )
 
     def _may_connect(self) -> bool:
@@ -262,6 +277,7 @@ class MQTTBridge:
     def _plan_reports(self) -> None:
         self._reporter.every(STATS_EVERY_S, "stats", self._report_stats)
         self._reporter.every(LISTS_EVERY_S, "clients", self._report_clients)
+        self._reporter.every(ACCOUNTS_EVERY_S, "accounts", self._ask_accounts)
         self._reporter.every(LISTS_EVERY_S, "topics", self._report_topics)
         self._reporter.every(LISTS_EVERY_S, "expiry", self._expire_filters)
         self._reporter.every(LISTS_EVERY_S, "age", self._trim_log)
@@ -276,9 +292,25 @@ class MQTTBridge:
     def _report_clients(self) -> None:
         if self._session.now.connected:
             epoch = self._lease.epoch
-            connected = self._observer.connected_clients()
-            document = self._observer.clients.update(connected, self._clock.now(), epoch)
+            document = self._observer.client_list(epoch)
             self._store.announce(epoch, self._channels.CLIENT_LIST, document)
+
+    def _ask_accounts(self) -> None:
+        if self._session.now.connected:
+            self._observer.accounts.ask(self._link)
+
+    def _poll_emqx(self, settings: BridgeSettings, clients: Clients) -> Loop:
+        key, secret = settings.emqx_api_key, settings.emqx_api_secret
+        api = EmqxApi(
+            settings.emqx_api_url or "",
+            key.get_secret_value() if key else "",
+            secret.get_secret_value() if secret else "",
+            self._clock,
+        )
+        poller = ClientPoller(api, clients, lambda: self._session.now.connected, self._clock)
+        self._observer.poller = poller
+        # A request may take long, and a name server longer: neither is a reason to end the bridge.
+        return Loop("clients", poller.turn, self._clock, stuck_after=float("inf"))
 
     def _report_topics(self) -> None:
         epoch = self._lease.epoch

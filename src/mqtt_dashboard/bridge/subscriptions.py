@@ -22,8 +22,10 @@ ACCEPT_CACHE: Final = 50_000
 class Subscriptions:
     """The wanted filters with their references; safe to use from several threads."""
 
-    def __init__(self, always: Iterable[str]) -> None:
+    def __init__(self, always: Iterable[str], system: Iterable[str] = ()) -> None:
         self._always = frozenset(always)
+        # Read by the bridge itself, like $SYS: held at QoS 0 and not forwarded.
+        self._system = frozenset({SYSTEM_FILTER, *system})
         self._lock = threading.Lock()
         self._wanted: dict[str, WantedFilter] = {}
         self._accepted: dict[str, bool] = {}
@@ -83,7 +85,7 @@ class Subscriptions:
             # QoS 1 throughout: a message then comes with the QoS it was published with (at most
             # 1), and QoS >= 1 survives an outage of the bridge. $SYS needs no such care.
             every = dict.fromkeys(self._always | self._wanted.keys(), MAX_QOS)
-        every[SYSTEM_FILTER] = 0
+        every |= dict.fromkeys(self._system, 0)
         return {
             one: qos
             for one, qos in every.items()

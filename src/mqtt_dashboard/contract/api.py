@@ -15,6 +15,7 @@ from mqtt_dashboard.contract.messages import (
     RetainedCensus,
     Traffic,
 )
+from mqtt_dashboard.contract.offers import AccountInfo, Capabilities
 
 Health = Literal["healthy", "degraded", "unhealthy"]
 RedisState = Literal["up", "down", "unknown"]
@@ -63,6 +64,7 @@ class BrokerPart(Struct, kw_only=True, frozen=True):
     family: str | None = None
     version: str | None = None
     anonymous: bool | None = None
+    capabilities: Capabilities | None = None
 
 
 class BridgePart(Struct, kw_only=True, frozen=True):
@@ -195,6 +197,11 @@ class ClientsReply(Struct, kw_only=True, frozen=True):
     hint: str | None
     age_s: float | None
     stale: bool
+    truncated: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+    accounts: list[AccountInfo] | None = None
+    accounts_total: int | None = None
+    accounts_hint: str | None = None
 
 
 class PublishRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

@@ -9,6 +9,8 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 
+from mqtt_dashboard.contract.offers import AccountInfo, Capabilities, HeldFilter
+
 Encoding = Literal["utf8", "base64"]
 LinkState = Literal["starting", "connecting", "connected", "disconnected", "standby", "stopped"]
 
@@ -179,7 +181,13 @@ class MessageReceived(
 
 
 class ClientInfo(Struct, kw_only=True, frozen=True):
-    """One MQTT client as far as the broker lets it be known."""
+    """One MQTT client as far as the broker lets it be known.
+
+    ``since`` dates the present state, ``first_seen`` and ``last_seen`` what the bridge saw of it.
+    ``connects`` counts accepted and ``refused`` refused connections that the bridge saw.
+    ``subscriptions`` is ``null`` while the broker tells none; ``subscriptions_left_out`` counts
+    those not listed, and ``subscriptions_complete`` says whether the list can be relied on.
+    """
 
     client_id: str
     connected: bool | None = None
@@ -191,13 +199,24 @@ class ClientInfo(Struct, kw_only=True, frozen=True):
     username: str | None = None
     since: float | None = None
     last_reason: str | None = None
+    first_seen: float | None = None
+    last_seen: float | None = None
+    connects: int = 0
+    refused: int = 0
+    subscriptions: list[HeldFilter] | None = None
+    subscriptions_left_out: int = 0
+    subscriptions_complete: bool = False
 
 
 class ClientsUpdate(Struct, kw_only=True, frozen=True, tag_field="type", tag="clients_update"):
     """The clients known by id, and how many there are: ``known`` of ``connected``.
 
     ``connected`` is the broker's own count (``null`` when it gives none), ``known`` the number of
-    connected clients in ``clients``. ``hint`` says what to switch on in the broker to see more.
+    clients known by id to be connected. ``clients`` holds the connected first; ``truncated`` says
+    how many known ones are not in it. ``hint`` says what to switch on in the broker to see more.
+    ``left_out`` counts by reason what the broker told and could not be used. ``accounts`` are user
+    names of the broker's access control, not client ids; ``null`` when it was not asked or gave no
+    answer, with the reason in ``accounts_hint``.
     """
 
     timestamp: float
@@ -208,6 +227,10 @@ class ClientsUpdate(Struct, kw_only=True, frozen=True, tag_field="type", tag="cl
     hint: str | None = None
     truncated: int = 0
     epoch: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+    accounts: list[AccountInfo] | None = None
+    accounts_total: int | None = None
+    accounts_hint: str | None = None
 
 
 class TopicChange(Struct, kw_only=True, frozen=True):
@@ -300,6 +323,7 @@ class BridgeStatus(Struct, kw_only=True, frozen=True):
     seq: int = 0
     retained: RetainedCensus | None = None
     restoring: bool = False
+    capabilities: Capabilities | None = None
 
 
 class WantedFilter(Struct, kw_only=True):

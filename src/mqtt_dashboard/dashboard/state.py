@@ -217,6 +217,11 @@ class ReadModel:
             hint=document.hint,
             age_s=age,
             stale=age > LISTS_STALE_AFTER_S,
+            truncated=document.truncated,
+            left_out=document.left_out,
+            accounts=document.accounts,
+            accounts_total=document.accounts_total,
+            accounts_hint=document.accounts_hint,
         )
 
     def topics_age(self) -> tuple[float | None, bool]:
@@ -253,6 +258,7 @@ class ReadModel:
             family=bridge.broker_family,
             version=None if self.stats is None else self.stats.document.data.version,
             anonymous=bridge.anonymous,
+            capabilities=bridge.capabilities,
         )
 
     def _bridge_part(self, bridge: BridgeStatus) -> BridgePart:

@@ -22,12 +22,32 @@ class SysTopics:
         self._values: dict[str, dict[str, Value]] = {}
         self._sources: dict[str, Source] = {}
         self._times: dict[str, float] = {}
-        self._topics: dict[str, Found | None] = {}
+        self._topics: dict[str, Found] = {}
 
     @property
     def family(self) -> str | None:
-        """The broker's family: by its version text, else by the shape of its topics."""
+        """The broker's family: by its version text, else by the shape of its topics.
+
+        mosquitto names itself in its version; whoever has its topics and does not is another.
+        """
+        if self._named is None and self._family == "mosquitto" and self.version is not None:
+            return None
         return self._named or self._family
+
+    @property
+    def shape(self) -> str | None:
+        """The broker whose form of ``$SYS`` topics this one has."""
+        return self._family
+
+    @property
+    def version(self) -> str | None:
+        """The broker's version text, of any node."""
+        return next((str(one) for one in self._values.get("version", {}).values()), None)
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The statistics the broker has told so far."""
+        return frozenset(self._values)
 
     def feed(self, topic: str, payload: bytes, now: float) -> bool:
         """Take one message; return whether it was a statistic that could be read."""
@@ -69,12 +89,13 @@ class SysTopics:
         return {name: max(0.0, now - time) for name, time in self._times.items()}
 
     def _look_up(self, topic: str) -> Found | None:
-        if topic not in self._topics:
+        found = self._topics.get(topic)
+        if found is None:
             found = find(topic)
-            if found is None or len(self._topics) > 100 * _MAX_NODES:
-                return found
-            self._topics[topic] = found
-        return self._topics[topic]
+            # Only statistics are kept: other topics hold names that strangers choose.
+            if found is not None and len(self._topics) < 100 * _MAX_NODES:
+                self._topics[topic] = found
+        return found
 
     def _combine(self, name: str, nodes: dict[str, Value]) -> Value:
         values = list(nodes.values())
