@@ -70,6 +70,14 @@ def prepare(page: Page, name: str) -> None:
         page.keyboard.press("p")
         if (page.viewport_size or {"width": 0})["width"] > 800:
             page.locator("button.row", has_text="climate").first.click()
+    if name == "topics":
+        for level in ("demo", "buildings", "north", "floor-1"):
+            page.locator("button.row", has=page.locator(f".name >> text=/^{level}$/")).click()
+        room = page.locator("button.row", has_text="room-").first
+        room.click()
+        if (page.viewport_size or {"width": 0})["width"] > 800:
+            page.locator("button.row", has_text="climate").first.click()
+        page.wait_for_timeout(500)
     if name == "publish":
         page.fill("#topic", "demo/building/hall/lamp/set")
         page.fill("#payload", '{"on": true, "brightness": 80}')
@@ -86,7 +94,12 @@ def main() -> None:
     with system(folder) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         time.sleep(45)  # a chart needs a history
-        pages = {"overview": "/", "monitor": "/monitor?f=demo/%23", "publish": "/publish"}
+        pages = {
+            "overview": "/",
+            "monitor": "/monitor?f=demo/%23",
+            "topics": "/topics",
+            "publish": "/publish",
+        }
         for name, path in pages.items():
             for theme in THEMES:
                 for label, size in SIZES.items():
@@ -96,7 +109,9 @@ def main() -> None:
                         page.wait_for_timeout(11_000)
                     prepare(page, name)
                     target = IMAGES / f"{name}-{theme}-{label}.png"
-                    page.screenshot(path=target, full_page=label == "narrow" and name != "monitor")
+                    page.screenshot(
+                        path=target, full_page=label == "narrow" and name in {"overview", "publish"}
+                    )
                     page.close()
                     print(f"wrote {target.relative_to(ROOT)}")
         browser.close()

@@ -14,6 +14,12 @@ export const router = createRouter({
       meta: { title: "Monitor" },
     },
     {
+      path: "/topics",
+      name: "topics",
+      component: () => import("./views/TopicsView.vue"),
+      meta: { title: "Topics" },
+    },
+    {
       path: "/publish",
       name: "publish",
       component: () => import("./views/PublishView.vue"),

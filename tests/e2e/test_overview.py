@@ -82,7 +82,7 @@ def test_a_lost_server_is_shown(page: Page, system: System) -> None:
 def test_it_fits_a_phone_in_both_themes(page: Page, system: System) -> None:
     """At 390 px nothing runs out of the screen, on any page, light or dark."""
     page.set_viewport_size({"width": 390, "height": 844})
-    for path in ("/", "/monitor", "/publish", "/nowhere"):
+    for path in ("/", "/monitor", "/topics", "/publish", "/nowhere"):
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
             page.goto(system.url + path)
