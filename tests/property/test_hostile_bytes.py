@@ -1,12 +1,14 @@
 """Whatever bytes come from the broker: nothing raises, nothing is read wrongly (P21, P27)."""
 
+import contextlib
+
 import mqtt5
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mqtt_dashboard.mqtt import broker_log
-from mqtt_dashboard.mqtt.client_events import Unusable
 from mqtt_dashboard.mqtt.client import Incoming
+from mqtt_dashboard.mqtt.client_events import Unusable
 from mqtt_dashboard.mqtt.rates import CounterRates
 from mqtt_dashboard.mqtt.reasons import BrokerError
 from mqtt_dashboard.mqtt.receive_order import ReceiveOrder
@@ -165,10 +167,8 @@ lines = st.builds(
 )
 def test_log_lines_never_raise(kind: str, line: bytes, version: str | None) -> None:
     """Any line is an event, or nothing, or declared unusable."""
-    try:
+    with contextlib.suppress(Unusable):
         broker_log.BrokerLog().read(broker_log.TOPIC_PREFIX + kind, line, version)
-    except Unusable as reason:
-        assert str(reason)
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**9), st.floats(0.01, 100)), max_size=20))

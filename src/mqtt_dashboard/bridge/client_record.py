@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import msgspec
+
 from mqtt_dashboard.contract.messages import ClientInfo
 from mqtt_dashboard.contract.offers import HeldFilter
 from mqtt_dashboard.mqtt.client_events import NO_CONNECTION, ClientConnected, Connection
@@ -125,14 +127,14 @@ class ClientRecord:
         self.complete = complete
 
     def info(self, *, subscriptions_told: bool, room: int) -> ClientInfo:
-        """Return the public form, with filters up to ``room`` characters.
+        """Return the public form, with filters up to ``room`` bytes of JSON.
 
         ``subscriptions_told``: whether this broker tells of subscriptions at all.
         """
         held: list[HeldFilter] = []
         left_out = self.left_out
         for name, qos in self.filters.items():
-            room -= len(name) + 20
+            room -= len(msgspec.json.encode(name)) + 22
             if room < 0:
                 left_out += 1
             else:

@@ -28,7 +28,10 @@ from mqtt_dashboard.mqtt.client_events import (
 from mqtt_dashboard.mqtt.client_topics import NANOMQ, ClientTopics, Told
 
 MAX_SHOWN: Final = 1000
-DOCUMENT_TEXT: Final = 512 * 1024
+# Bytes of a document, which every browser gets every 10 s: for clients, and for their filters.
+CLIENT_BYTES: Final = 384 * 1024
+FILTER_BYTES: Final = 256 * 1024
+FILTER_BYTES_EACH: Final = 16 * 1024
 # So long a broker may take to count a connection that its log has told already, or will tell.
 SETTLING_S: Final = 30.0
 
@@ -153,11 +156,13 @@ class Clients:
     def _first(self) -> list[ClientInfo]:
         """Return the records of most interest, as many as a document holds."""
         told = "client_subscriptions" in self._shown
-        room = DOCUMENT_TEXT
+        room, filters_room = CLIENT_BYTES, FILTER_BYTES
         shown: list[ClientInfo] = []
         for record in self._table.newest_first():
-            info = record.info(subscriptions_told=told, room=max(room // 4, 0))
-            room -= _weight(info)
+            info = record.info(subscriptions_told=told, room=min(filters_room, FILTER_BYTES_EACH))
+            filters = _weight(info.subscriptions)
+            filters_room -= filters
+            room -= _weight(info) - filters
             if len(shown) >= MAX_SHOWN or room < 0:
                 break
             shown.append(info)
@@ -216,9 +221,9 @@ def _fill(record: ClientRecord, event: ClientConnected) -> None:
     record.username = event.username or record.username
 
 
-def _weight(info: ClientInfo) -> int:
-    """Return about how many bytes a client takes in the document; escapes make it longer."""
-    return len(msgspec.json.encode(info))
+def _weight(part: object) -> int:
+    """Return how many bytes a part takes in the document; escapes make names longer."""
+    return len(msgspec.json.encode(part))
 
 
 def _proves(event: Event) -> set[str]:
