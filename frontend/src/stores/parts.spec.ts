@@ -18,6 +18,7 @@ const good: BrokerStatusReply = {
     family: "mosquitto",
     version: null,
     anonymous: true,
+    capabilities: null,
   },
   bridge: {
     alive: true,
