@@ -25,7 +25,7 @@ from mqtt_dashboard.mqtt.client_events import (
     Unsubscribed,
     Unusable,
 )
-from mqtt_dashboard.mqtt.client_topics import NANOMQ, ClientTopics, Told
+from mqtt_dashboard.mqtt.client_topics import EMQX, NANOMQ, RMQTT, ClientTopics, Told
 
 MAX_SHOWN: Final = 1000
 # Bytes of a document, which every browser gets every 10 s: for clients, and for their filters.
@@ -116,7 +116,10 @@ class Clients:
     @property
     def family(self) -> str | None:
         """The broker's family when its client events give it away."""
-        return "nanomq" if NANOMQ in self._sources else None
+        for source, family in ((NANOMQ, "nanomq"), (EMQX, "emqx"), (RMQTT, "rmqtt")):
+            if source in self._sources:
+                return family
+        return None
 
     def silent(self, connected: int | None, now: float) -> bool:
         """Tell whether clients connect and nothing names them; call it again and again."""

@@ -112,6 +112,22 @@ EMQX: Final = Family(
         "dynamic_security": _NO_DYNSEC,
     },
 )
+_RMQTT_PLUGIN: Final = f"load the plugin rmqtt-sys-topic and {_READ_SYS} in rmqtt-acl"
+RMQTT: Final = Family(
+    key="rmqtt",
+    label="RMQTT",
+    dialect="emqx",
+    clients_from="client events below $SYS, from the plugin rmqtt-sys-topic",
+    never=EMQX.never,
+    hints={
+        "statistics": _RMQTT_PLUGIN,
+        "load_averages": _NO_LOADS,
+        "client_names": f"{_RMQTT_PLUGIN}; clients that connected before the bridge stay unknown",
+        "client_subscriptions": "RMQTT tells it only by its HTTP API, unread by the bridge",
+        "kick": _NEVER_KICK,
+        "dynamic_security": _NO_DYNSEC,
+    },
+)
 _NANOMQ_REST: Final = "NanoMQ tells it only by its HTTP API, which the bridge does not read"
 NANOMQ: Final = Family(
     key="nanomq",
@@ -202,6 +218,7 @@ ALL: Final = (
     MOSQUITTO_2_1,
     MOSQUITTO_OTHER,
     EMQX,
+    RMQTT,
     NANOMQ,
     VERNEMQ,
     HIVEMQ,
@@ -222,8 +239,6 @@ def choose(
         return _mosquitto(version or "")
     if name in _BY_KEY:
         return _BY_KEY[name]
-    if name == "rmqtt":
-        return EMQX
     if shape == "mosquitto" and version is not None and version[:1].isdigit():
         # HiveMQ's extension gives the bare number where mosquitto gives its name.
         return HIVEMQ

@@ -19,6 +19,7 @@ _EMQX_EVENTS: Final = ("connected", "disconnected", "subscribed", "unsubscribed"
 LOG: Final = "mosquitto's log topics"
 STATES: Final = "mosquitto's connection-state plugin"
 EMQX: Final = "EMQX's client events"
+RMQTT: Final = "RMQTT's client events"
 NANOMQ: Final = "NanoMQ's client events"
 
 
@@ -47,7 +48,9 @@ class ClientTopics:
         what = topic.removeprefix(_NODES)
         if what in {"connected", "disconnected"}:
             return _told(NANOMQ, client_json.read_nanomq(what, payload))
-        return _told(EMQX, _emqx(what, payload))
+        # EMQX names its nodes like mail addresses, RMQTT numbers them.
+        source = EMQX if "@" in what.partition("/")[0] else RMQTT
+        return _told(source, _emqx(what, payload))
 
 
 def _told(source: str, event: Event | None) -> Told | None:

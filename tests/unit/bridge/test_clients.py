@@ -251,7 +251,7 @@ def test_the_table_is_bounded() -> None:
 def test_the_bytes_are_bounded() -> None:
     """Ids and filters as long as allowed neither fill the memory nor burst the document."""
     told = Told()
-    topic = "$SYS/brokers/n/clients/{}/{}"
+    topic = "$SYS/brokers/n@h/clients/{}/{}"
     draw = random.Random(1)
     for number in range(400):
         name = f"{number} " + "\x01" * 1000
