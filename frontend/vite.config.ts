@@ -8,6 +8,13 @@ export default defineConfig({
   base: "./",
   plugins: [vue()],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
+  define: {
+    // Only the parts of vue-i18n that are used.
+    __VUE_I18N_FULL_INSTALL__: false,
+    __VUE_I18N_LEGACY_API__: false,
+    __INTLIFY_DROP_MESSAGE_COMPILER__: false,
+    __INTLIFY_PROD_DEVTOOLS__: false,
+  },
   build: {
     outDir: "../src/mqtt_dashboard/dashboard/static",
     emptyOutDir: true,

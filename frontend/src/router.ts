@@ -1,39 +1,50 @@
+import { watch } from "vue";
 import { createRouter, createWebHistory } from "vue-router";
+import { language, t, type TextKey } from "./i18n";
 import { basePath } from "./live/socket";
 import OverviewView from "./views/OverviewView.vue";
+
+declare module "vue-router" {
+  interface RouteMeta {
+    title?: TextKey;
+  }
+}
 
 // Pages are one level deep: assets are addressed relative to the page.
 export const router = createRouter({
   history: createWebHistory(basePath()),
   routes: [
-    { path: "/", name: "overview", component: OverviewView, meta: { title: "Overview" } },
+    { path: "/", name: "overview", component: OverviewView, meta: { title: "app.page.overview" } },
     {
       path: "/monitor",
       name: "monitor",
       component: () => import("./views/MonitorView.vue"),
-      meta: { title: "Monitor" },
+      meta: { title: "app.page.monitor" },
     },
     {
       path: "/topics",
       name: "topics",
       component: () => import("./views/TopicsView.vue"),
-      meta: { title: "Topics" },
+      meta: { title: "app.page.topics" },
     },
     {
       path: "/publish",
       name: "publish",
       component: () => import("./views/PublishView.vue"),
-      meta: { title: "Publish" },
+      meta: { title: "app.page.publish" },
     },
     {
       path: "/:path(.*)*",
       name: "missing",
       component: () => import("./views/MissingView.vue"),
-      meta: { title: "Not found" },
+      meta: { title: "app.page.missing" },
     },
   ],
 });
 
-router.afterEach((to) => {
-  document.title = `${String(to.meta.title)} · MQTT Dashboard`;
-});
+function name(): void {
+  const title = router.currentRoute.value.meta.title;
+  document.title = title ? `${t(title)} · MQTT Dashboard` : "MQTT Dashboard";
+}
+router.afterEach(name);
+watch(language, name);

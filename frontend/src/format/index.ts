@@ -1,26 +1,46 @@
-// Numbers, sizes and times as people read them. `null` is "unknown" and is written by the caller.
+// Numbers, sizes and times as people read them, in the language shown. `null` is "unknown" and is
+// written by the caller.
 
-const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
-const short = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
-const clock = new Intl.DateTimeFormat("en-GB", {
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
+import { computed } from "vue";
+import { language } from "@/i18n";
+
+// English with the day before the month and 24 hours: operators compare with logs.
+const TAGS = { en: "en-GB", de: "de-DE" } as const;
+
+const formats = computed(() => {
+  const tag = TAGS[language.value];
+  return {
+    whole: new Intl.NumberFormat(tag, { maximumFractionDigits: 0 }),
+    short: new Intl.NumberFormat(tag, { maximumFractionDigits: 1 }),
+    clock: new Intl.DateTimeFormat(tag, {
+      hour: "2-digit",
+      minute: "2-digit",
+      second: "2-digit",
+    }),
+    millis: new Intl.DateTimeFormat(tag, {
+      hour: "2-digit",
+      minute: "2-digit",
+      second: "2-digit",
+      fractionalSecondDigits: 3,
+    }),
+    full: new Intl.DateTimeFormat(tag, { dateStyle: "medium", timeStyle: "medium" }),
+  };
 });
-const full = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
 /** Whole numbers with separators. */
 export function count(value: number): string {
-  return whole.format(value);
+  return formats.value.whole.format(value);
 }
 
 /** A rate: one decimal below 100, none above. */
 export function rate(value: number): string {
+  const { whole, short } = formats.value;
   return Math.abs(value) < 100 ? short.format(value) : whole.format(value);
 }
 
 /** Bytes in binary units; exact below 1 KiB. */
 export function bytes(value: number): string {
+  const { whole, short } = formats.value;
   if (value < 1024) return `${whole.format(value)} B`;
   const units = ["KiB", "MiB", "GiB", "TiB", "PiB"];
   let scaled = value / 1024;
@@ -52,11 +72,15 @@ export function duration(seconds: number): string {
 
 /** Time of day with milliseconds, from seconds since the epoch. */
 export function timeOfDay(seconds: number): string {
-  const date = new Date(seconds * 1000);
-  return `${clock.format(date)}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+  return formats.value.millis.format(new Date(seconds * 1000));
+}
+
+/** Time of day to the second, from seconds since the epoch. */
+export function clockTime(seconds: number): string {
+  return formats.value.clock.format(new Date(seconds * 1000));
 }
 
 /** Date and time, from seconds since the epoch. */
 export function dateTime(seconds: number): string {
-  return full.format(new Date(seconds * 1000));
+  return formats.value.full.format(new Date(seconds * 1000));
 }

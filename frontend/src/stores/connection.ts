@@ -4,6 +4,7 @@ import { defineStore } from "pinia";
 import { computed, ref, shallowRef } from "vue";
 import type { BrokerStatusReply } from "@/contract/types";
 import { duration } from "@/format";
+import { t } from "@/i18n";
 import { now } from "@/live/clock";
 import { openSocket } from "@/live/socket";
 import { brokerPart, bridgePart, type Part, pagePart, redisPart } from "./parts";
@@ -49,28 +50,26 @@ export const useConnection = defineStore("connection", () => {
   const trouble = computed(() => {
     if (!everOnline.value && !status.value && silence.value < SILENCE_S) return null;
     if (!live.value) {
-      const since = heardAt.value ? ` for ${duration(silence.value)}` : "";
       return {
-        title: `No contact with the dashboard server${since}`,
-        text: "Everything below is from before. The page reconnects by itself; if it does not, see whether `mqtt-dashboard serve` runs.",
+        title: heardAt.value
+          ? t("parts.trouble.serverSince", { span: duration(silence.value) })
+          : t("parts.trouble.server"),
+        text: t("parts.trouble.serverText"),
       };
     }
     const reply = status.value;
     if (!reply) return null;
     if (reply.redis.status === "down") {
       return {
-        title: "Redis does not answer",
-        text: `${reply.redis.reason ?? ""} Values below are from before. Bridge and broker cannot be judged meanwhile.`,
+        title: t("parts.trouble.redis"),
+        text: t("parts.trouble.redisText", { reason: reply.redis.reason ?? "" }),
       };
     }
     if (reply.bridge.alive === false) {
-      return {
-        title: "The bridge is silent",
-        text: "No fresh values arrive and nothing can be published. Start it with: mqtt-bridge",
-      };
+      return { title: t("parts.trouble.bridge"), text: t("parts.trouble.bridgeText") };
     }
     if (reply.connected === false) {
-      return { title: "The broker is not connected", text: reply.reason };
+      return { title: t("parts.trouble.broker"), text: reply.reason };
     }
     return null;
   });

@@ -1,6 +1,7 @@
 // Broker, bridge and Redis, judged apart: a word, a tone, a reason. Pure, so that it can be tested.
 
 import type { BrokerStatusReply } from "@/contract/types";
+import { t } from "@/i18n";
 
 export type Tone = "ok" | "warn" | "bad" | "idle";
 
@@ -12,63 +13,100 @@ export interface Part {
   since: number | null;
 }
 
-const WAITING: Part = { tone: "idle", word: "waiting", reason: "No report yet.", since: null };
-const OUT_OF_SIGHT: Part = {
+const waiting = (): Part => ({
   tone: "idle",
-  word: "unknown",
-  reason: "This page has lost contact with the server.",
+  word: t("parts.word.waiting"),
+  reason: t("parts.reason.waiting"),
   since: null,
-};
+});
+const unknown = (reason: string): Part => ({
+  tone: "idle",
+  word: t("parts.word.unknown"),
+  reason,
+  since: null,
+});
+const outOfSight = () => unknown(t("parts.reason.outOfSight"));
 
 export function pagePart(live: boolean, ever: boolean, since: number): Part {
   if (live)
-    return { tone: "ok", word: "live", reason: "Values arrive as they change.", since: null };
+    return {
+      tone: "ok",
+      word: t("parts.word.live"),
+      reason: t("parts.reason.live"),
+      since: null,
+    };
   if (!ever)
-    return { tone: "warn", word: "connecting", reason: "Opening the live channel.", since };
-  return { tone: "bad", word: "lost", reason: "Reconnecting to the server.", since };
+    return {
+      tone: "warn",
+      word: t("parts.word.connecting"),
+      reason: t("parts.reason.opening"),
+      since,
+    };
+  return {
+    tone: "bad",
+    word: t("parts.word.lost"),
+    reason: t("parts.reason.reconnecting"),
+    since,
+  };
 }
 
 export function redisPart(reply: BrokerStatusReply | null, live: boolean): Part {
-  if (!live) return OUT_OF_SIGHT;
-  if (!reply) return WAITING;
+  if (!live) return outOfSight();
+  if (!reply) return waiting();
   if (reply.redis.status === "up") {
-    return { tone: "ok", word: "up", reason: "Answers within its deadline.", since: null };
+    return {
+      tone: "ok",
+      word: t("parts.word.up"),
+      reason: t("parts.reason.redisUp"),
+      since: null,
+    };
   }
   if (reply.redis.status === "down") {
-    const reason = reply.redis.reason ?? "It does not answer.";
-    return { tone: "bad", word: "down", reason, since: null };
+    const reason = reply.redis.reason ?? t("parts.reason.redisDown");
+    return { tone: "bad", word: t("parts.word.down"), reason, since: null };
   }
-  return { ...WAITING, word: "unknown", reason: reply.redis.reason ?? "Not asked yet." };
+  return unknown(reply.redis.reason ?? t("parts.reason.redisUnknown"));
 }
 
 export function bridgePart(reply: BrokerStatusReply | null, live: boolean): Part {
-  if (!live) return OUT_OF_SIGHT;
-  if (!reply) return WAITING;
+  if (!live) return outOfSight();
+  if (!reply) return waiting();
   const { alive, started_at } = reply.bridge;
   if (alive === true) {
-    const word = reply.state === "standby" ? "standby" : "running";
-    return { tone: "ok", word, reason: "Renews its status each second.", since: started_at };
+    const word = t(`parts.word.${reply.state === "standby" ? "standby" : "running"}`);
+    return { tone: "ok", word, reason: t("parts.reason.bridgeAlive"), since: started_at };
   }
   if (alive === false) {
-    return { tone: "bad", word: "silent", reason: "Start it with: mqtt-bridge", since: null };
+    return {
+      tone: "bad",
+      word: t("parts.word.silent"),
+      reason: t("parts.reason.bridgeStart"),
+      since: null,
+    };
   }
-  return { ...WAITING, word: "unknown", reason: "Redis cannot be asked about it." };
+  return unknown(t("parts.reason.bridgeUnknown"));
 }
 
 export function brokerPart(reply: BrokerStatusReply | null, live: boolean): Part {
-  if (!live) return OUT_OF_SIGHT;
-  if (!reply) return WAITING;
+  if (!live) return outOfSight();
+  if (!reply) return waiting();
   if (reply.connected === true) {
-    return { tone: "ok", word: "connected", reason: reply.reason, since: reply.since };
-  }
-  if (reply.connected === false) {
-    const trying = reply.state === "connecting" || reply.state === "starting";
     return {
-      tone: trying ? "warn" : "bad",
-      word: trying ? reply.state : "disconnected",
+      tone: "ok",
+      word: t("parts.word.connected"),
       reason: reply.reason,
       since: reply.since,
     };
   }
-  return { ...WAITING, word: "unknown", reason: reply.reason || "The bridge does not tell." };
+  if (reply.connected === false) {
+    const state = reply.state;
+    const trying = state === "connecting" || state === "starting" ? state : null;
+    return {
+      tone: trying ? "warn" : "bad",
+      word: t(`parts.word.${trying ?? "disconnected"}`),
+      reason: reply.reason,
+      since: reply.since,
+    };
+  }
+  return unknown(reply.reason || t("parts.reason.brokerUnknown"));
 }

@@ -1,0 +1,27 @@
+export const app = {
+  skip: "Skip to content",
+  home: "MQTT Dashboard, overview",
+  pages: "Pages",
+  foot: "One connection to the broker, any number of viewers.",
+  page: {
+    overview: "Overview",
+    monitor: "Monitor",
+    topics: "Topics",
+    clients: "Clients",
+    publish: "Publish",
+    system: "System",
+    missing: "Not found",
+  },
+  connection: "Connection",
+  part: { page: "Page", broker: "Broker", bridge: "Bridge", redis: "Redis" },
+  demo: "demo data",
+  demoHint: "Topics below demo/ are made up",
+  theme: "Theme: {theme}. Change",
+  themes: { system: "as the system", light: "light", dark: "dark" },
+  language: "Language",
+  languageSystem: "As the browser",
+  missing: {
+    text: "There is no page at this address.",
+    link: "To the overview",
+  },
+} as const;

@@ -1,0 +1,43 @@
+export const parts = {
+  word: {
+    waiting: "waiting",
+    unknown: "unknown",
+    live: "live",
+    connecting: "connecting",
+    starting: "starting",
+    lost: "lost",
+    up: "up",
+    down: "down",
+    standby: "standby",
+    running: "running",
+    silent: "silent",
+    connected: "connected",
+    disconnected: "disconnected",
+  },
+  reason: {
+    waiting: "No report yet.",
+    outOfSight: "This page has lost contact with the server.",
+    live: "Values arrive as they change.",
+    opening: "Opening the live channel.",
+    reconnecting: "Reconnecting to the server.",
+    redisUp: "Answers within its deadline.",
+    redisDown: "It does not answer.",
+    redisUnknown: "Not asked yet.",
+    bridgeAlive: "Renews its status each second.",
+    bridgeStart: "Start it with: mqtt-bridge",
+    bridgeUnknown: "Redis cannot be asked about it.",
+    brokerUnknown: "The bridge does not tell.",
+  },
+  trouble: {
+    server: "No contact with the dashboard server",
+    serverSince: "No contact with the dashboard server for {span}",
+    serverText:
+      "Everything below is from before. The page reconnects by itself; if it does not, see whether `mqtt-dashboard serve` runs.",
+    redis: "Redis does not answer",
+    redisText:
+      "{reason} Values below are from before. Bridge and broker cannot be judged meanwhile.",
+    bridge: "The bridge is silent",
+    bridgeText: "No fresh values arrive and nothing can be published. Start it with: mqtt-bridge",
+    broker: "The broker is not connected",
+  },
+} as const;
