@@ -32,6 +32,14 @@ export interface AccountInfo {
 }
 
 /**
+ * What a bridge says of itself once, when it becomes the active one.
+ */
+export interface BridgeAbout {
+  process: ProcessInfo;
+  settings: SettingShown[];
+}
+
+/**
  * The bridge process. `alive` is `null` when Redis cannot be asked.
  */
 export interface BridgePart {
@@ -388,6 +396,19 @@ export interface ProbeReply {
 }
 
 /**
+ * A process of ours and what it is made of. `rss_bytes` is null where it cannot be read.
+ */
+export interface ProcessInfo {
+  version: string;
+  python: string;
+  host: string;
+  pid: number;
+  started_at: number;
+  rss_bytes: number | null;
+  libraries: Record<string, string>;
+}
+
+/**
  * What became of a publish; `duration_ms` runs from the request to the result.
  */
 export interface PublishReply {
@@ -428,6 +449,29 @@ export interface Rates {
 }
 
 /**
+ * Redis as it describes itself; `null` where it does not tell (ACL) or does not know.
+ *
+ * `warnings` name settings under which what is promised cannot be kept.
+ */
+export interface RedisFacts {
+  address: string;
+  version: string | null;
+  uptime_s: number | null;
+  used_bytes: number | null;
+  limit_bytes: number | null;
+  policy: string | null;
+  evicted_keys: number | null;
+  clients: number | null;
+  append_only: boolean | null;
+  log_entries: number | null;
+  log_bytes: number | null;
+  log_oldest_at: number | null;
+  events: number | null;
+  topics: number | null;
+  warnings: string[];
+}
+
+/**
  * What this worker knows of Redis; `age_s` is the time since it last answered.
  */
 export interface RedisHealth {
@@ -453,6 +497,72 @@ export interface RetainedCensus {
   broker: number | null;
   missing: number | null;
   crawled: number;
+}
+
+/**
+ * One environment variable as it took effect; a secret is only ever `set` or `not set`.
+ */
+export interface SettingShown {
+  name: string;
+  value: string;
+  description: string;
+  is_default: boolean;
+  secret: boolean;
+}
+
+/**
+ * `GET /api/broker/stats/history`: columns of equal length.
+ *
+ * `times` are Unix seconds, oldest first, about `step_s` apart. Unknown is `null`; where
+ * nothing was measured a row of `null` stands, so that a line drawn through it breaks.
+ */
+export interface StatsHistoryReply {
+  span: "day" | "hour";
+  step_s: number;
+  times: number[];
+  series: Record<string, (number | null)[]>;
+}
+
+/**
+ * The bridge's MQTT session came or went; also sent when the bridge starts and stops.
+ */
+export interface StatusChange {
+  type: "status_change";
+  connected: boolean;
+  timestamp: number;
+  reason: string;
+  state: LinkState;
+  host: string;
+  port: number;
+  epoch: number;
+}
+
+/**
+ * `GET /api/broker/story`: changes of the bridge's MQTT session, newest first.
+ *
+ * `more` tells that there are older ones than these.
+ */
+export interface StoryReply {
+  changes: StatusChange[];
+  more: boolean;
+}
+
+/**
+ * `GET /api/system`.
+ *
+ * `bridge` is null while no bridge has introduced itself; whether it is alive says
+ * `/api/broker/status`. `lag` is how many messages the worker that lags most has still to
+ * read of the log, null while none reads it.
+ */
+export interface SystemReply {
+  timestamp: number;
+  answered_by: string;
+  redis: RedisFacts | null;
+  redis_problem: string | null;
+  bridge: BridgeAbout | null;
+  workers: WorkerReport[];
+  settings: SettingShown[];
+  lag: number | null;
 }
 
 /**
@@ -500,6 +610,19 @@ export interface TopicLevel {
 }
 
 /**
+ * A topic that is worth a look: new, or silent for longer than usual.
+ *
+ * `usual_gap_s` is the usual time between two of its messages, `null` while unknown.
+ */
+export interface TopicNews {
+  topic: string;
+  first_seen: number;
+  last_seen: number;
+  message_count: number;
+  usual_gap_s: number | null;
+}
+
+/**
  * `GET /api/topics`: a page in the order of the tree.
  *
  * `next` continues it. A search looks at a bounded number of names per request, so a page may
@@ -520,7 +643,9 @@ export interface TopicsReply {
  *
  * `changed` holds the busiest changed topics, `changed_count` how many changed in all.
  * `left_out` counts messages whose topic the index refused because it was full, `values_cut`
- * values cut short because all values together had used up their bytes.
+ * values cut short because all values together had used up their bytes. `newest` are the topics
+ * seen first most recently, `silent` those whose silence began most recently and is three times
+ * as long as usual; `silent_count` counts all of these, `null` while not counted yet.
  */
 export interface TopicsUpdate {
   type: "topics_update";
@@ -532,6 +657,9 @@ export interface TopicsUpdate {
   limit: number;
   left_out: number;
   values_cut: number;
+  newest: TopicNews[];
+  silent: TopicNews[];
+  silent_count: number | null;
   epoch: number;
 }
 
@@ -568,6 +696,22 @@ export interface WebsocketHealth {
   connected_clients: number;
 }
 
+/**
+ * A dashboard worker's account, renewed every two seconds.
+ *
+ * `counts` are since its start, as `name` or `name:reason`. `log_seq` is the last message
+ * it has read from the log, `null` while nobody watches there.
+ */
+export interface WorkerReport {
+  name: string;
+  timestamp: number;
+  process: ProcessInfo;
+  viewers: number;
+  buffered: number;
+  log_seq: number | null;
+  counts: Record<string, number>;
+}
+
 export interface ServerEvents {
   broker_stats: (payload: BrokerStatsReply) => void;
   broker_status: (payload: BrokerStatusReply) => void;
@@ -589,6 +733,9 @@ export interface ApiRoutes {
   "GET /readyz": { query: {}; body: undefined; reply: ProbeReply };
   "GET /api/broker/status": { query: {}; body: undefined; reply: BrokerStatusReply };
   "GET /api/broker/stats": { query: {}; body: undefined; reply: BrokerStatsReply };
+  "GET /api/broker/stats/history": { query: { span?: string; fields?: string }; body: undefined; reply: StatsHistoryReply };
+  "GET /api/broker/story": { query: { limit?: number }; body: undefined; reply: StoryReply };
+  "GET /api/system": { query: {}; body: undefined; reply: SystemReply };
   "GET /api/broker/version": { query: {}; body: undefined; reply: VersionReply };
   "GET /api/topics": { query: { after?: string; limit?: number; prefix?: string; filter?: string; search?: string; values?: string }; body: undefined; reply: TopicsReply };
   "GET /api/topics/levels": { query: { parent?: string; after?: string; limit?: number }; body: undefined; reply: LevelsReply };

@@ -7,19 +7,23 @@ from typing import Final
 
 import click
 
-from mqtt_dashboard import __version__, config, logs
+from mqtt_dashboard import __version__, about, config, logs
 from mqtt_dashboard.bridge.health import HealthServer
 from mqtt_dashboard.bridge.service import MQTTBridge
 from mqtt_dashboard.bus.bridge_store import BridgeStore
 from mqtt_dashboard.bus.connection import open_client
 from mqtt_dashboard.clock import SystemClock
 from mqtt_dashboard.contract.channels import RedisChannels
+from mqtt_dashboard.contract.system import BridgeAbout
 from mqtt_dashboard.errors import ConfigError
 from mqtt_dashboard.service import StopSignal
 
 WATCH_EVERY_S: Final = 0.5
 EXIT_BROKEN: Final = 1
 EXIT_CONFIG: Final = 2
+
+# Named on the system page.
+LIBRARIES: Final = ("mqtt5", "paho-mqtt", "redis", "msgspec")
 
 log = logs.get(__name__)
 
@@ -60,7 +64,12 @@ def _run() -> int:
     stop.install()
     channels = RedisChannels(redis.prefix)
     store = BridgeStore(open_client(redis, "mqtt-bridge"), channels, redis.address)
-    bridge = MQTTBridge(mqtt, settings, store, channels, SystemClock())
+    clock = SystemClock()
+    introduction = BridgeAbout(
+        process=about.process(clock.now(), LIBRARIES),
+        settings=about.settings([mqtt, redis, settings]),
+    )
+    bridge = MQTTBridge(mqtt, settings, store, channels, clock, introduction)
     server = HealthServer(
         settings.http_host, settings.http_port, bridge.status, bridge.problems, bridge.not_ready
     )

@@ -80,6 +80,7 @@ class Reporter:
             change = msgspec.structs.replace(change, epoch=epoch)
             try:
                 self._store.announce(epoch, self._channels.BROKER_STATUS, change)
+                self._store.history.keep_change(epoch, change)
             except BusError:
                 self._session.return_news(change)
                 raise

@@ -19,6 +19,7 @@ from mqtt_dashboard.bridge.commands import Commands, Replies
 from mqtt_dashboard.bridge.emqx_api import EmqxApi
 from mqtt_dashboard.bridge.families import DYNSEC_RESPONSE
 from mqtt_dashboard.bridge.forwarder import Forwarder
+from mqtt_dashboard.bridge.history import History
 from mqtt_dashboard.bridge.inbox import Inbox
 from mqtt_dashboard.bridge.index_keeper import IndexKeeper
 from mqtt_dashboard.bridge.intake import Intake
@@ -29,6 +30,7 @@ from mqtt_dashboard.bridge.reconciler import Reconciler
 from mqtt_dashboard.bridge.reporter import Reporter
 from mqtt_dashboard.bridge.retained import RetainedWatch
 from mqtt_dashboard.bridge.session_log import SessionLog
+from mqtt_dashboard.bridge.silence import SilenceWatch
 from mqtt_dashboard.bridge.subscriptions import Subscriptions
 from mqtt_dashboard.bridge.topic_index import TopicIndex
 from mqtt_dashboard.bus.bridge_store import BridgeStore
@@ -37,6 +39,7 @@ from mqtt_dashboard.config import BridgeSettings, MqttSettings
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.messages import BridgeStatus
+from mqtt_dashboard.contract.system import BridgeAbout
 from mqtt_dashboard.errors import BusError
 from mqtt_dashboard.mqtt.client import LinkOptions, Will
 from mqtt_dashboard.mqtt.client_events import ClientConnected
@@ -63,6 +66,7 @@ class MQTTBridge:
         store: BridgeStore,
         channels: RedisChannels,
         clock: Clock,
+        about: BridgeAbout,
     ) -> None:
         self._mqtt = mqtt
         self._clock = clock
@@ -79,9 +83,11 @@ class MQTTBridge:
         self._lease = Lease(store, self._instance, clock)
         self._inbox = Inbox(settings.queue_limit)
         dynsec = settings.dynsec == "on"
+        self._history = History(store.history, clock, about)
         self._subscriptions = Subscriptions(mqtt.topics, [DYNSEC_RESPONSE] if dynsec else [])
         self._replies = Replies(store)
         self._index = TopicIndex(settings.topic_limit, settings.value_limit, settings.value_budget)
+        self._silence = SilenceWatch(self._index, self._listening_since)
         self._keeper = IndexKeeper(self._index, store.topics, self._lease, clock)
         clients = Clients(
             ClientConnected(mqtt.client_id, keepalive=mqtt.keepalive, username=mqtt.username)
@@ -231,6 +237,10 @@ class MQTTBridge:
     def _may_connect(self) -> bool:
         return self._lease.held
 
+    def _listening_since(self) -> float | None:
+        state = self._session.now
+        return state.since if state.connected else None
+
     def _sync_filters(self, wait: Callable[[float], bool]) -> None:
         self._reconciler.sync()
         self._retained.turn()
@@ -288,6 +298,7 @@ class MQTTBridge:
             epoch = self._lease.epoch
             document = self._observer.stats(epoch)
             self._store.announce(epoch, self._channels.BROKER_STATS, document)
+            self._history.keep(epoch, document)
 
     def _report_clients(self) -> None:
         if self._session.now.connected:
@@ -314,7 +325,9 @@ class MQTTBridge:
 
     def _report_topics(self) -> None:
         epoch = self._lease.epoch
-        document = self._index.update(self._clock.now(), epoch)
+        self._history.introduce(epoch)
+        self._silence.turn(self._clock.now())
+        document = self._silence.add_to(self._index.update(self._clock.now(), epoch))
         self._store.announce(epoch, self._channels.TOPIC_LIST, document)
 
     def _trim_log(self) -> None:

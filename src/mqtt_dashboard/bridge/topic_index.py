@@ -14,9 +14,16 @@ from operator import attrgetter
 from typing import Final
 
 from mqtt_dashboard.bridge.topic_table import CHANGED, CONFIRMED, RETAINED, STORED, TopicTable
-from mqtt_dashboard.contract.messages import LogMessage, TopicChange, TopicEntry, TopicsUpdate
+from mqtt_dashboard.contract.messages import (
+    LogMessage,
+    TopicChange,
+    TopicEntry,
+    TopicNews,
+    TopicsUpdate,
+)
 
 CHANGES_SHOWN: Final = 200
+NEWEST_SHOWN: Final = 20
 # What a value keeps when the bytes of all values are used up.
 SHORT_VALUE_BYTES: Final = 64
 SILENT_S: Final = 7 * 86400.0
@@ -51,6 +58,7 @@ class TopicIndex:
             self._value_bytes = 0
             self._values_cut = 0
             self._retained = 0
+            self._newest: list[tuple[float, int]] = []  # a heap of (first seen, slot)
 
     @property
     def retained(self) -> int:
@@ -82,6 +90,7 @@ class TopicIndex:
                     first = first or {one.topic: one.timestamp for one in reversed(messages)}
                     slot = table.add(topic, first[topic])
                     self._new += 1
+                    self._note_new(slot, first[topic])
                 payload = message.payload
                 table.hear(slot, counts[topic], message.timestamp, len(payload), message.qos)
                 self._dirty[slot] = payload[: self._value_limit]
@@ -108,6 +117,7 @@ class TopicIndex:
                 elif table.flags[slot] & STORED:
                     continue  # this bridge wrote it itself
                 table.merge(slot, entry)
+                self._note_new(slot, entry.first_seen)
                 self._value_bytes += len(entry.payload)
                 if entry.retained and not table.flags[slot] & CONFIRMED:
                     table.flags[slot] |= RETAINED
@@ -248,6 +258,49 @@ class TopicIndex:
                 values_cut=self._values_cut,
                 epoch=epoch,
             )
+
+    @property
+    def places(self) -> int:
+        """How many slots there are to look through, free ones included."""
+        return len(self._table.names)
+
+    def overdue(self, first: int, last: int, now: float, since: float) -> list[tuple[float, int]]:
+        """Return (last seen, slot) of the topics among some slots that are silent for too long."""
+        with self._lock:
+            return self._table.overdue(first, last, now, since)
+
+    def newest(self) -> list[TopicNews]:
+        """Return the topics seen first most recently, the newest first."""
+        with self._lock:
+            table = self._table
+            kept = [
+                slot
+                for seen, slot in sorted(self._newest, reverse=True)
+                if table.names[slot] and table.first_seen[slot] == seen
+            ]
+        return self.news(dict.fromkeys(kept))
+
+    def news(self, slots: Iterable[int]) -> list[TopicNews]:
+        """Return what is worth telling of some slots."""
+        with self._lock:
+            table = self._table
+            return [
+                TopicNews(
+                    topic=table.names[slot],
+                    first_seen=table.first_seen[slot],
+                    last_seen=table.last_seen[slot],
+                    message_count=table.counts[slot],
+                    usual_gap_s=table.usual_gap(slot),
+                )
+                for slot in slots
+                if table.names[slot]
+            ]
+
+    def _note_new(self, slot: int, first_seen: float) -> None:
+        if len(self._newest) < NEWEST_SHOWN:
+            heapq.heappush(self._newest, (first_seen, slot))
+        elif first_seen > self._newest[0][0]:
+            heapq.heapreplace(self._newest, (first_seen, slot))
 
     def _flush(self, slot: int, payload: bytes | None) -> TopicEntry:
         table = self._table

@@ -16,6 +16,9 @@ CHANGED: Final = 0b0010_0000  # had traffic since the last report
 _QOS: Final = 0b0000_0011
 # How much the newest period weighs against what was known before.
 _NEWEST: Final = 0.3
+# Periods are learned from writes a second apart; a shorter silence says nothing.
+LEAST_SILENCE_S: Final = 5.0
+_MISSED_PERIODS: Final = 3
 
 
 class TopicTable:
@@ -107,6 +110,25 @@ class TopicTable:
         """Return messages per second as of the last message, 0 while unknown."""
         period = self._periods[slot]
         return 1 / period if period > 0 else 0.0
+
+    def usual_gap(self, slot: int) -> float | None:
+        """Return the usual seconds between two messages, None while unknown."""
+        return self._periods[slot] or None
+
+    def overdue(self, first: int, last: int, now: float, since: float) -> list[tuple[float, int]]:
+        """Return (last seen, slot) of the silent ones among some slots.
+
+        Silent means: for three usual periods, and `LEAST_SILENCE_S`, without a message although
+        they could have come since ``since``.
+        """
+        latest = now - LEAST_SILENCE_S
+        return [
+            (seen, slot)
+            for slot, (seen, period) in enumerate(
+                zip(self.last_seen[first:last], self._periods[first:last], strict=True), first
+            )
+            if period and seen < latest and now - max(seen, since) > _MISSED_PERIODS * period
+        ]
 
     def _learn_period(self, slot: int) -> None:
         news = self.counts[slot] - self._flushed[slot]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mqtt_dashboard.bus.connection import Client, open_client, plain_errors
+from mqtt_dashboard.bus.dashboard_history import DashboardHistory
 from mqtt_dashboard.bus.dashboard_topics import DashboardTopics
 from mqtt_dashboard.config import RedisSettings
 from mqtt_dashboard.contract import codec
@@ -47,9 +48,11 @@ class DashboardStore:
 
     def __init__(self, settings: RedisSettings, name: str = "mqtt-dashboard") -> None:
         self.channels = RedisChannels(settings.prefix)
+        self.settings = settings
         self.address = settings.address
         self._client: Client = open_client(settings, name, max_connections=MAX_WAITS + 32)
         self.topics = DashboardTopics(self._client, self.channels, self.address)
+        self.history = DashboardHistory(self._client, self.channels, self.address)
         self._waits = threading.BoundedSemaphore(MAX_WAITS)
 
     def close(self) -> None:

@@ -92,6 +92,25 @@ class RedisChannels:
         return f"{self.prefix}index:values"
 
     @cached_property
+    def status_history(self) -> str:
+        """Stream of `StatusChange` documents, field ``d``: the story of the connection."""
+        return f"{self.prefix}history:status"
+
+    def stats_history(self, span: str) -> str:
+        """Return the stream of `StatsPoint` in MessagePack, field ``p``, of a span."""
+        return f"{self.prefix}history:stats:{span}"
+
+    @cached_property
+    def bridge_about(self) -> str:
+        """String `BridgeAbout` in JSON: versions and settings of the active bridge."""
+        return f"{self.prefix}bridge:about"
+
+    @cached_property
+    def workers(self) -> str:
+        """Hash worker -> `WorkerReport` in JSON; old entries are removed by the other workers."""
+        return f"{self.prefix}workers"
+
+    @cached_property
     def subscriptions(self) -> str:
         """Hash filter -> `WantedFilter` in JSON: what the bridge must keep subscribed."""
         return f"{self.prefix}subscriptions"

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from mqtt_dashboard.contract import CONTRACT_VERSION, api
+from mqtt_dashboard.contract import CONTRACT_VERSION, api, history, system
 
 SCHEMA_REF: Final = "#/components/schemas/{name}"
 
@@ -58,6 +58,10 @@ _TOPIC_QUERY: Final = (
         "1: a word may also be in the last value.",
         {"type": "string", "enum": ["0", "1"], "default": "0"},
     ),
+)
+_HISTORY_QUERY: Final = (
+    Query("span", "The last hour or day.", {"type": "string", "enum": ["hour", "day"]}),
+    Query("fields", "Names of `BrokerStats` or `rate_…`, commas between; without it, all.", _TEXT),
 )
 _LEVEL_QUERY: Final = (
     Query("parent", "The level to look below; without it, the root.", _TEXT),
@@ -120,6 +124,37 @@ ROUTES: Final[tuple[Route, ...]] = (
         "getBrokerStats",
         "Newest statistics of the broker with their age.",
         {200: ("Statistics.", api.BrokerStatsReply)},
+    ),
+    Route(
+        "get",
+        "/api/broker/stats/history",
+        "getBrokerStatsHistory",
+        "Statistics over the last hour or day, in columns.",
+        {
+            200: ("Columns.", history.StatsHistoryReply),
+            400: _REFUSED,
+            503: ("Redis does not answer.", api.ErrorReply),
+        },
+        query=_HISTORY_QUERY,
+    ),
+    Route(
+        "get",
+        "/api/broker/story",
+        "getBrokerStory",
+        "How the bridge's connection to the broker came and went, newest first.",
+        {
+            200: ("Changes.", history.StoryReply),
+            400: _REFUSED,
+            503: ("Redis does not answer.", api.ErrorReply),
+        },
+        query=(_LIMIT_QUERY,),
+    ),
+    Route(
+        "get",
+        "/api/system",
+        "getSystem",
+        "What runs where: bridge, Redis, workers; versions, settings without secrets, losses.",
+        {200: ("The system; what Redis does not tell is null.", system.SystemReply)},
     ),
     Route(
         "get",

@@ -243,12 +243,27 @@ class TopicChange(Struct, kw_only=True, frozen=True):
     retained: bool
 
 
+class TopicNews(Struct, kw_only=True, frozen=True):
+    """A topic that is worth a look: new, or silent for longer than usual.
+
+    ``usual_gap_s`` is the usual time between two of its messages, ``null`` while unknown.
+    """
+
+    topic: str
+    first_seen: float
+    last_seen: float
+    message_count: int
+    usual_gap_s: float | None = None
+
+
 class TopicsUpdate(Struct, kw_only=True, frozen=True, tag_field="type", tag="topics_update"):
     """Counts of the topic index and what changed in it since the last document.
 
     ``changed`` holds the busiest changed topics, ``changed_count`` how many changed in all.
     ``left_out`` counts messages whose topic the index refused because it was full, ``values_cut``
-    values cut short because all values together had used up their bytes.
+    values cut short because all values together had used up their bytes. ``newest`` are the topics
+    seen first most recently, ``silent`` those whose silence began most recently and is three times
+    as long as usual; ``silent_count`` counts all of these, ``null`` while not counted yet.
     """
 
     timestamp: float
@@ -259,6 +274,9 @@ class TopicsUpdate(Struct, kw_only=True, frozen=True, tag_field="type", tag="top
     limit: int
     left_out: int
     values_cut: int = 0
+    newest: list[TopicNews] = field(default_factory=list)
+    silent: list[TopicNews] = field(default_factory=list)
+    silent_count: int | None = None
     epoch: int = 0
 
 

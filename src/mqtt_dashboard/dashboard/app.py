@@ -18,6 +18,7 @@ from mqtt_dashboard.bus.dashboard_store import DashboardStore
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.config import DashboardSettings
 from mqtt_dashboard.dashboard import responses, wire
+from mqtt_dashboard.dashboard.census import Census
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.fanout import FRAME_INTERVAL_S, Fanout
 from mqtt_dashboard.dashboard.follower import EventFollower, Heartbeat, LogFollower, Pulse
@@ -25,7 +26,16 @@ from mqtt_dashboard.dashboard.interests import Interests
 from mqtt_dashboard.dashboard.loops import Loop
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.publisher import Publisher
-from mqtt_dashboard.dashboard.routes import broker, clients, health, messages, openapi, spa, topics
+from mqtt_dashboard.dashboard.routes import (
+    broker,
+    clients,
+    health,
+    messages,
+    openapi,
+    spa,
+    system,
+    topics,
+)
 from mqtt_dashboard.dashboard.security import Door, Gate
 from mqtt_dashboard.dashboard.sockets import SocketHandlers
 from mqtt_dashboard.dashboard.state import ReadModel
@@ -69,6 +79,7 @@ class Worker:
         for loop in self.parts.loops:
             loop.stop()
         self._interests.give_back_all()
+        self.parts.census.leave()
         self._outlet.cut_all()
 
 
@@ -86,6 +97,7 @@ def create_app(settings: DashboardSettings, store: DashboardStore, clock: Clock)
     nudge = threading.Event()
     owner = f"dashboard-{uuid.uuid4().hex[:12]}"
     interests = Interests(store, state, clock, counters, owner, nudge)
+    census = Census(store.history, fanout, counters, clock, owner)
     stopping = threading.Event()
     heartbeat = Heartbeat(store, state, interests, counters, nudge)
     event_follower = EventFollower(store, state, fanout, counters, nudge)
@@ -96,9 +108,12 @@ def create_app(settings: DashboardSettings, store: DashboardStore, clock: Clock)
         Loop("events", event_follower.turn, clock, counters, event_follower.failed),
         Loop("log", log_follower.turn, clock, counters, log_follower.failed),
         Loop("pulse", pulse.turn, clock, counters),
+        Loop("census", census.turn, clock, counters),
         Loop("frames", _flusher(fanout, stopping), clock, counters),
     )
-    parts = Parts(settings, clock, counters, store, state, fanout, publisher, loops)
+    parts = Parts(
+        settings, store.settings, clock, counters, store, state, fanout, publisher, census, loops
+    )
     SocketHandlers(state, fanout, interests, publisher, clock, counters).register(server)
     _register(app, parts)
     app.wsgi_app = Gate(app.wsgi_app, door, counters)  # type: ignore[method-assign]
@@ -139,7 +154,7 @@ def _socket_server(app: flask.Flask, door: Door) -> SocketIO:
 
 
 def _register(app: flask.Flask, parts: Parts) -> None:
-    for module in (health, broker, topics, clients, messages):
+    for module in (health, broker, topics, clients, messages, system):
         app.register_blueprint(module.blueprint(parts))
     app.register_blueprint(openapi.blueprint())
     app.register_blueprint(spa.blueprint())

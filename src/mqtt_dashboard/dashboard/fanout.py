@@ -94,6 +94,10 @@ class Fanout:
         """Return how many viewers are connected."""
         return len(self._viewers)
 
+    def position(self) -> int | None:
+        """Return the last message read from the log; None while nobody watches here."""
+        return self._seq if self.watched.is_set() and self._seq else None
+
     def buffered(self) -> int:
         """Return how many matched messages wait for viewers that are behind."""
         with self._lock:

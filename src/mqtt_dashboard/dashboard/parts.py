@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from mqtt_dashboard.bus.dashboard_store import DashboardStore
 from mqtt_dashboard.clock import Clock
-from mqtt_dashboard.config import DashboardSettings
+from mqtt_dashboard.config import DashboardSettings, RedisSettings
+from mqtt_dashboard.dashboard.census import Census
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.fanout import Fanout
 from mqtt_dashboard.dashboard.loops import Loop
@@ -17,10 +18,12 @@ class Parts:
     """The parts of one worker."""
 
     settings: DashboardSettings
+    redis_settings: RedisSettings
     clock: Clock
     counters: Counters
     store: DashboardStore
     state: ReadModel
     fanout: Fanout
     publisher: Publisher
+    census: Census
     loops: tuple[Loop, ...]

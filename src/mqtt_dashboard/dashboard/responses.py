@@ -9,8 +9,17 @@ from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.api import ErrorReply
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.security import HEADERS
+from mqtt_dashboard.errors import BusError
 
 _log = logs.get(__name__)
+
+
+class BadQueryError(Exception):
+    """A query parameter cannot be used; the text says why."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 def reply(document: msgspec.Struct, status: int = 200) -> flask.Response:
@@ -33,6 +42,12 @@ def install(app: flask.Flask, counters: Counters) -> None:
         code = error.name.lower().replace(" ", "_")
         return refuse(status, code, error.description or error.name)
 
+    def on_bad_query(error: BadQueryError) -> flask.Response:
+        return refuse(400, "invalid", str(error), error.field)
+
+    def on_bus_error(error: BusError) -> flask.Response:
+        return refuse(503, "redis_unavailable", error.reason)
+
     def on_any_error(_error: Exception) -> flask.Response:
         counters.add("loop_failures", "route")
         _log.exception("route.failed", path=flask.request.path)
@@ -44,5 +59,7 @@ def install(app: flask.Flask, counters: Counters) -> None:
         return response
 
     app.register_error_handler(HTTPException, on_http_error)
+    app.register_error_handler(BadQueryError, on_bad_query)
+    app.register_error_handler(BusError, on_bus_error)
     app.register_error_handler(Exception, on_any_error)
     app.after_request(add_headers)

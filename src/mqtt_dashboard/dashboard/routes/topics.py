@@ -12,8 +12,8 @@ from mqtt_dashboard.contract import codec, topics
 from mqtt_dashboard.contract.api import LevelsReply, TopicInfo, TopicLevel, TopicsReply
 from mqtt_dashboard.contract.messages import Encoding, TopicEntry
 from mqtt_dashboard.dashboard.parts import Parts
-from mqtt_dashboard.dashboard.responses import refuse, reply
-from mqtt_dashboard.errors import BusError, TopicError
+from mqtt_dashboard.dashboard.responses import BadQueryError, refuse, reply
+from mqtt_dashboard.errors import TopicError
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1000
@@ -23,14 +23,6 @@ SEARCH_S: Final = 0.8
 
 Answer = Callable[[], flask.Response]
 AnswerT = TypeVar("AnswerT", bound=Answer)
-
-
-class BadQueryError(Exception):
-    """A query parameter cannot be used; the text says why."""
-
-    def __init__(self, message: str, field: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 def blueprint(parts: Parts) -> flask.Blueprint:
@@ -54,14 +46,10 @@ def _careful(answer: Answer) -> Answer:
     def guarded() -> flask.Response:
         try:
             return answer()
-        except BadQueryError as error:
-            return refuse(400, "invalid", str(error), error.field)
         except TopicError as error:
             return refuse(400, "invalid", str(error), "filter")
         except UnicodeEncodeError:
             return refuse(400, "invalid", "the text is no valid UTF-8")
-        except BusError as error:
-            return refuse(503, "redis_unavailable", error.reason)
 
     return guarded
 

@@ -1,0 +1,51 @@
+"""The system of ourselves, for whoever operates it."""
+
+import flask
+
+from mqtt_dashboard import about
+from mqtt_dashboard.contract.system import SystemReply, WorkerReport
+from mqtt_dashboard.dashboard.parts import Parts
+from mqtt_dashboard.dashboard.responses import reply
+from mqtt_dashboard.errors import BusError
+
+
+def blueprint(parts: Parts) -> flask.Blueprint:
+    """Return the route."""
+    routes = flask.Blueprint("system", __name__)
+
+    @routes.get("/api/system")
+    def system() -> flask.Response:
+        return reply(_system(parts))
+
+    return routes
+
+
+def _system(parts: Parts) -> SystemReply:
+    history, own = parts.store.history, parts.census.report()
+    redis, bridge, problem = None, None, None
+    workers = [own]
+    try:
+        redis = history.redis_facts()
+        bridge = history.bridge_about()
+        others = history.workers(parts.clock.now())
+        workers = [own, *(one for one in others if one.name != own.name)]
+    except BusError as error:
+        problem = error.reason
+    return SystemReply(
+        timestamp=parts.clock.now(),
+        answered_by=own.name,
+        redis=redis,
+        redis_problem=problem,
+        bridge=bridge,
+        workers=workers,
+        settings=about.settings([parts.settings, parts.redis_settings]),
+        lag=_lag(parts, workers),
+    )
+
+
+def _lag(parts: Parts, workers: list[WorkerReport]) -> int | None:
+    bridge = parts.state.bridge()
+    read = [worker.log_seq for worker in workers if worker.log_seq is not None]
+    if bridge is None or not read:
+        return None
+    return max(0, bridge.seq - min(read))
