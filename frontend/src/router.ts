@@ -28,6 +28,18 @@ export const router = createRouter({
       meta: { title: "app.page.topics" },
     },
     {
+      path: "/clients",
+      name: "clients",
+      component: () => import("./views/ClientsView.vue"),
+      meta: { title: "app.page.clients" },
+    },
+    {
+      path: "/system",
+      name: "system",
+      component: () => import("./views/SystemView.vue"),
+      meta: { title: "app.page.system" },
+    },
+    {
       path: "/publish",
       name: "publish",
       component: () => import("./views/PublishView.vue"),

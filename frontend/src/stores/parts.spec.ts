@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { BrokerStatusReply } from "@/contract/types";
 import { bridgePart, brokerPart, pagePart, redisPart } from "./parts";
-import { append } from "./series";
 
 const good: BrokerStatusReply = {
   connected: true,
@@ -66,26 +65,5 @@ describe("the three parts", () => {
       expect(part.word).toBe("unknown");
     }
     expect(pagePart(false, true, 1).word).toBe("lost");
-  });
-});
-
-describe("the series of rates", () => {
-  const rates = {
-    publish_received: 1,
-    publish_sent: 2,
-    publish_dropped: null,
-    bytes_received: 3,
-    bytes_sent: 4,
-    bridge_messages: 5,
-    bridge_bytes: 6,
-  };
-  it("leaves a hole where nothing was measured", () => {
-    const series = append(append([], 100, rates), 200, rates);
-    expect(series.map((one) => one.received)).toEqual([1, null, 1]);
-  });
-  it("takes a report once and forgets after half an hour", () => {
-    const once = append(append([], 100, rates), 100, rates);
-    expect(once).toHaveLength(1);
-    expect(append(once, 100 + 1801, rates).filter((one) => one.received !== null)).toHaveLength(1);
   });
 });

@@ -1,16 +1,12 @@
 // The topic index over HTTP: one level of the tree, a search, one topic.
 
-import type { ErrorReply, LevelsReply, TopicInfo, TopicsReply } from "@/contract/types";
-import { basePath } from "@/live/socket";
+import type { LevelsReply, TopicInfo, TopicsReply } from "@/contract/types";
+import { address, get } from "@/live/api";
 
 const PAGE = 100;
 
-async function ask<T>(path: string, query: Record<string, string | null>): Promise<T> {
-  const given = Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== null);
-  const answer = await fetch(`${basePath()}api/topics${path}?${new URLSearchParams(given)}`);
-  if (answer.ok) return (await answer.json()) as T;
-  const refusal = (await answer.json().catch(() => null)) as ErrorReply | null;
-  throw new Error(refusal?.message ?? `the server answered ${answer.status}`);
+function ask<T>(path: string, query: Record<string, string | null>): Promise<T> {
+  return get(`/api/topics${path}`, query);
 }
 
 export function level(parent: string | null, after: string | null): Promise<LevelsReply> {
@@ -33,5 +29,5 @@ export function one(topic: string): Promise<TopicInfo> {
 }
 
 export function payloadAddress(topic: string): string {
-  return `${basePath()}api/topics/payload?${new URLSearchParams({ topic })}`;
+  return address("/api/topics/payload", { topic });
 }

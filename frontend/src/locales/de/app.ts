@@ -2,6 +2,9 @@ import type { Texts } from "@/i18n";
 import type { app as en } from "../en/app";
 
 export const app: Texts<typeof en> = {
+  unknown: "unbekannt",
+  notProvided: "nicht geliefert",
+  ago: "vor {span}",
   skip: "Zum Inhalt springen",
   home: "MQTT Dashboard, Überblick",
   pages: "Seiten",

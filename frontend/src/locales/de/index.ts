@@ -2,6 +2,11 @@
 
 import type { Texts } from "@/i18n";
 import { app } from "./app";
+import { clients } from "./clients";
+import { overview } from "./overview";
 import { parts } from "./parts";
+import { publish } from "./publish";
+import { shell } from "./shell";
+import { system } from "./system";
 
-export const de: Texts = { app, parts };
+export const de: Texts = { app, clients, overview, parts, publish, shell, system };

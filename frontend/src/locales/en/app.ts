@@ -1,4 +1,7 @@
 export const app = {
+  unknown: "unknown",
+  notProvided: "not provided",
+  ago: "{span} ago",
   skip: "Skip to content",
   home: "MQTT Dashboard, overview",
   pages: "Pages",

@@ -1,6 +1,11 @@
 // English, the language every other is measured against; one file per part of the page.
 
 import { app } from "./app";
+import { clients } from "./clients";
+import { overview } from "./overview";
 import { parts } from "./parts";
+import { publish } from "./publish";
+import { shell } from "./shell";
+import { system } from "./system";
 
-export const en = { app, parts } as const;
+export const en = { app, clients, overview, parts, publish, shell, system } as const;

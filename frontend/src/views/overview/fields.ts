@@ -2,69 +2,74 @@
 
 import type { BrokerStats } from "@/contract/types";
 import { bytes, count, duration, rate } from "@/format";
+import type { TextKey } from "@/i18n";
 
 type Kind = "text" | "count" | "bytes" | "duration" | "perMinute" | "bytesPerMinute";
-type Field = [name: keyof BrokerStats, label: string, kind: Kind];
+type FieldName =
+  Extract<TextKey, `overview.field.${string}`> extends `overview.field.${infer Name}`
+    ? Name
+    : never;
+type Field = [name: FieldName & keyof BrokerStats, kind: Kind];
 
 export interface Group {
-  title: string;
+  title: TextKey;
   fields: Field[];
 }
 
 export const GROUPS: Group[] = [
   {
-    title: "Broker",
+    title: "overview.group.broker",
     fields: [
-      ["version", "Version", "text"],
-      ["uptime", "Uptime", "duration"],
-      ["subscriptions", "Subscriptions", "count"],
-      ["shared_subscriptions", "Shared subscriptions", "count"],
-      ["retained", "Retained messages", "count"],
-      ["messages_stored", "Stored messages", "count"],
-      ["store_messages_bytes", "Stored bytes", "bytes"],
-      ["heap_current", "Heap", "bytes"],
-      ["heap_maximum", "Heap, most", "bytes"],
+      ["version", "text"],
+      ["uptime", "duration"],
+      ["subscriptions", "count"],
+      ["shared_subscriptions", "count"],
+      ["retained", "count"],
+      ["messages_stored", "count"],
+      ["store_messages_bytes", "bytes"],
+      ["heap_current", "bytes"],
+      ["heap_maximum", "bytes"],
     ],
   },
   {
-    title: "Clients",
+    title: "overview.group.clients",
     fields: [
-      ["clients_connected", "Connected", "count"],
-      ["clients_disconnected", "Sessions without connection", "count"],
-      ["clients_total", "Sessions", "count"],
-      ["clients_maximum", "Sessions, most", "count"],
-      ["clients_expired", "Sessions expired", "count"],
+      ["clients_connected", "count"],
+      ["clients_disconnected", "count"],
+      ["clients_total", "count"],
+      ["clients_maximum", "count"],
+      ["clients_expired", "count"],
     ],
   },
   {
-    title: "Since the broker's start",
+    title: "overview.group.start",
     fields: [
-      ["publish_received", "Published to the broker", "count"],
-      ["publish_sent", "Delivered by the broker", "count"],
-      ["publish_dropped", "Dropped by the broker", "count"],
-      ["publish_bytes_received", "Payload received", "bytes"],
-      ["publish_bytes_sent", "Payload sent", "bytes"],
-      ["messages_received", "Packets received", "count"],
-      ["messages_sent", "Packets sent", "count"],
-      ["messages_inflight", "Packets in flight", "count"],
-      ["messages_dropped", "Packets dropped", "count"],
-      ["bytes_received", "Bytes received", "bytes"],
-      ["bytes_sent", "Bytes sent", "bytes"],
+      ["publish_received", "count"],
+      ["publish_sent", "count"],
+      ["publish_dropped", "count"],
+      ["publish_bytes_received", "bytes"],
+      ["publish_bytes_sent", "bytes"],
+      ["messages_received", "count"],
+      ["messages_sent", "count"],
+      ["messages_inflight", "count"],
+      ["messages_dropped", "count"],
+      ["bytes_received", "bytes"],
+      ["bytes_sent", "bytes"],
     ],
   },
 ];
 
 /** Moving averages over 1, 5 and 15 minutes. */
-export const LOADS: { label: string; prefix: string; kind: Kind }[] = [
-  { label: "Published to the broker", prefix: "load_publish_received", kind: "perMinute" },
-  { label: "Delivered by the broker", prefix: "load_publish_sent", kind: "perMinute" },
-  { label: "Dropped by the broker", prefix: "load_publish_dropped", kind: "perMinute" },
-  { label: "Packets received", prefix: "load_messages_received", kind: "perMinute" },
-  { label: "Packets sent", prefix: "load_messages_sent", kind: "perMinute" },
-  { label: "Bytes received", prefix: "load_bytes_received", kind: "bytesPerMinute" },
-  { label: "Bytes sent", prefix: "load_bytes_sent", kind: "bytesPerMinute" },
-  { label: "Connections opened", prefix: "load_connections", kind: "perMinute" },
-  { label: "Sockets opened", prefix: "load_sockets", kind: "perMinute" },
+export const LOADS: { name: FieldName; kind: Kind }[] = [
+  { name: "publish_received", kind: "perMinute" },
+  { name: "publish_sent", kind: "perMinute" },
+  { name: "publish_dropped", kind: "perMinute" },
+  { name: "messages_received", kind: "perMinute" },
+  { name: "messages_sent", kind: "perMinute" },
+  { name: "bytes_received", kind: "bytesPerMinute" },
+  { name: "bytes_sent", kind: "bytesPerMinute" },
+  { name: "connections", kind: "perMinute" },
+  { name: "sockets", kind: "perMinute" },
 ];
 
 /** A value with its unit; null stays null. */
@@ -78,7 +83,7 @@ export function show(value: number | string | null | undefined, kind: Kind): str
   return count(value);
 }
 
-export function load(data: BrokerStats, prefix: string, span: string): number | null {
-  const value = data[`${prefix}_${span}` as keyof BrokerStats];
+export function load(data: BrokerStats, name: FieldName, span: string): number | null {
+  const value = data[`load_${name}_${span}` as keyof BrokerStats];
   return typeof value === "number" ? value : null;
 }

@@ -1,0 +1,56 @@
+// The server's HTTP interface: one place that knows where it is and what a refusal looks like.
+
+import type { ErrorReply } from "@/contract/types";
+import { t } from "@/i18n";
+import { basePath } from "./socket";
+
+export type Query = Record<string, string | null | undefined>;
+
+/** An answer that is no success; `status` is 0 when there was none at all. */
+export class ApiError extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly field: string | null = null,
+  ) {
+    super(message);
+  }
+}
+
+/** Where a route is, below whatever path the page is served at. */
+export function address(path: string, query: Query = {}): string {
+  const given = Object.entries(query).filter(
+    (pair): pair is [string, string] => pair[1] !== null && pair[1] !== undefined,
+  );
+  const text = new URLSearchParams(given).toString();
+  return `${basePath()}${path.replace(/^\//, "")}${text ? `?${text}` : ""}`;
+}
+
+/** Ask for a document; a refusal is an `ApiError` in the server's words. */
+export async function get<T>(path: string, query: Query = {}): Promise<T> {
+  return read<T>(() => fetch(address(path, query)));
+}
+
+/** Send a document and return the answer. */
+export async function post<T>(path: string, body: unknown): Promise<T> {
+  return read<T>(() =>
+    fetch(address(path), {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+    }),
+  );
+}
+
+async function read<T>(ask: () => Promise<Response>): Promise<T> {
+  let answer: Response;
+  try {
+    answer = await ask();
+  } catch {
+    throw new ApiError(t("shell.unreachable"), 0);
+  }
+  if (answer.ok) return (await answer.json()) as T;
+  const refusal = (await answer.json().catch(() => null)) as ErrorReply | null;
+  const message = refusal?.message ?? t("shell.answered", { status: answer.status });
+  throw new ApiError(message, answer.status, refusal?.field ?? null);
+}

@@ -1,0 +1,1 @@
+export const publish = { title: "publish" } as const;
