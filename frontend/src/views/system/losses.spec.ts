@@ -1,0 +1,28 @@
+import { describe, expect, it } from "vitest";
+import type { SystemReply } from "@/contract/types";
+import { losses } from "./losses";
+
+describe("the losses", () => {
+  const worker = (counts: Record<string, number>) => ({ counts }) as never;
+  const system = {
+    workers: [
+      worker({ "viewer_messages_dropped:slow": 2, frames: 100, log_gaps: 0 }),
+      worker({ "viewer_messages_dropped:slow": 3, "viewers_cut:not_reading": 1 }),
+    ],
+  } as unknown as SystemReply;
+
+  it("adds up the workers, and leaves out what is no loss", () => {
+    expect(losses(system, null, null)).toEqual([
+      { where: "system.loss.viewer_messages_dropped", reason: "slow", amount: 5 },
+      { where: "system.loss.viewers_cut", reason: "not_reading", amount: 1 },
+    ]);
+  });
+
+  it("names the bridge's own", () => {
+    const traffic = { dropped: { queue_full: 7 } } as never;
+    expect(losses(null, traffic, { left_out: 4, values_cut: 0 } as never)).toEqual([
+      { where: "system.loss.bridge", reason: "queue_full", amount: 7 },
+      { where: "system.loss.index", reason: "", amount: 4 },
+    ]);
+  });
+});
