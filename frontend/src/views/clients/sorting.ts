@@ -2,15 +2,17 @@
 
 import type { ClientInfo } from "@/contract/types";
 
-export type Column =
-  | "client_id"
-  | "state"
-  | "since"
-  | "address"
-  | "protocol"
-  | "username"
-  | "subscriptions"
-  | "reason";
+export const COLUMNS = [
+  "client_id",
+  "state",
+  "since",
+  "address",
+  "protocol",
+  "username",
+  "subscriptions",
+  "reason",
+] as const;
+export type Column = (typeof COLUMNS)[number];
 export type Shown = "all" | "connected" | "gone";
 
 export interface Order {
