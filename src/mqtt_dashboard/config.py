@@ -9,12 +9,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from mqtt_dashboard import broker_url
 from mqtt_dashboard.contract import topics
 from mqtt_dashboard.contract.channels import DEFAULT_PREFIX
 from mqtt_dashboard.errors import ConfigError, TopicError
@@ -33,6 +34,7 @@ SECRETS = (
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _CLIENT_ID = re.compile(r"\A[^\x00-\x1f\x7f]{1,256}\Z")
 
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -47,14 +49,17 @@ class MqttSettings(_Settings):
 
     host: str = Field("localhost", alias="MQTT_BROKER_HOST", description="Broker's host name.")
     port: Port | None = Field(
-        None, alias="MQTT_BROKER_PORT", description="Broker's port (1883, with TLS 8883)."
+        None,
+        alias="MQTT_BROKER_PORT",
+        description="Broker's port (1883, with TLS 8883; websockets 80, with TLS 443).",
     )
     username: str | None = Field(None, alias="MQTT_USERNAME", description="User name.")
     password: SecretStr | None = Field(None, alias="MQTT_PASSWORD", description="Password.")
     url: SecretStr | None = Field(
         None,
         alias="MQTT_URL",
-        description="mqtt://user:password@host:port or mqtts://…; wins over the parts.",
+        description="mqtt://user:password@host:port, mqtts://…, ws://…/path or wss://…; "
+        "wins over the parts.",
     )
     client_id: str = Field(
         "mqtt-bridge-service", alias="MQTT_CLIENT_ID", description="Client id of the bridge."
@@ -66,6 +71,12 @@ class MqttSettings(_Settings):
         ["#"],
         alias="MQTT_TOPICS",
         description="Filters always watched: separated by commas, or a JSON list.",
+    )
+    transport: broker_url.Transport = Field(
+        "tcp", alias="MQTT_TRANSPORT", description="tcp or websockets."
+    )
+    ws_path: str = Field(
+        "/mqtt", alias="MQTT_WS_PATH", description="Path of the broker's websocket."
     )
     tls: bool = Field(False, alias="MQTT_TLS", description="Use TLS.")
     ca_file: str | None = Field(None, alias="MQTT_CA_FILE", description="CA certificates (PEM).")
@@ -129,20 +140,25 @@ class MqttSettings(_Settings):
             raise ValueError("must be 1 to 256 printable characters")
         return value
 
+    @field_validator("ws_path")
+    @classmethod
+    def _check_ws_path(cls, value: str) -> str:
+        return broker_url.check_ws_path(value)
+
     @model_validator(mode="after")
     def _apply_url(self) -> Self:
         if self.url is not None:
-            parts = urlsplit(self.url.get_secret_value())
-            if parts.scheme not in {"mqtt", "mqtts", "tcp", "ssl"} or not parts.hostname:
-                raise ValueError("MQTT_URL must look like mqtt://host:port or mqtts://host:port")
-            self.host = parts.hostname
-            self.port = parts.port or self.port
-            self.tls = self.tls or parts.scheme in {"mqtts", "ssl"}
-            self.username = unquote(parts.username) if parts.username else self.username
-            if parts.password:
-                self.password = SecretStr(unquote(parts.password))
+            given = broker_url.parse(self.url.get_secret_value())
+            self.host = given.host
+            self.port = given.port or self.port
+            self.transport = given.transport
+            self.ws_path = given.ws_path or self.ws_path
+            self.tls = self.tls or given.tls
+            self.username = given.username or self.username
+            if given.password:
+                self.password = SecretStr(given.password)
         if self.port is None:
-            self.port = 8883 if self.tls else 1883
+            self.port = broker_url.default_port(self.transport, tls=self.tls)
         if (self.cert_file is None) != (self.key_file is None):
             raise ValueError("MQTT_CERT_FILE and MQTT_KEY_FILE belong together")
         return self

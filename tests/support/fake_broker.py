@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
-from typing import Self
+from typing import Protocol, Self
 
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = range(1, 8)
 SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT, AUTH = range(8, 16)
@@ -69,13 +69,24 @@ def suback(packet_id: int, codes: bytes, kind: int = SUBACK) -> bytes:
     return frame(kind, struct.pack(">H", packet_id) + b"\x00" + codes)
 
 
+class Connection(Protocol):
+    """What a peer needs of its socket, or of a websocket on top of it."""
+
+    def sendall(self, data: bytes, /) -> None: ...
+    def recv(self, size: int, /) -> bytes: ...
+    def shutdown(self, how: int, /) -> None: ...
+    def setsockopt(self, level: int, name: int, value: bytes, /) -> None: ...
+    def close(self) -> None: ...
+
+
 class Peer:
     """One connection as the script sees it."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self.connection = connection
+    def __init__(self, connection: Connection) -> None:
+        self.connection: Connection = connection
         self.received: list[bytes] = []
         self.packet_id = 0
+        self.gone = threading.Event()
         self._data = b""
 
     def send(self, data: bytes) -> None:
@@ -83,10 +94,15 @@ class Peer:
         self.connection.sendall(data)
 
     def drip(self, data: bytes, gap: float) -> None:
-        """Send byte by byte."""
+        """Send byte by byte, at most until the test is over."""
         for byte in data:
             self.connection.sendall(bytes([byte]))
-            time.sleep(gap)
+            if self.gone.wait(gap):
+                return
+
+    def idle(self, seconds: float) -> None:
+        """Neither read nor write for a while, at most until the test is over."""
+        self.gone.wait(seconds)
 
     def expect(self, kind: int, timeout: float = 5.0) -> bytes:
         """Read until a packet of this kind; keep its packet id."""
@@ -160,6 +176,7 @@ class FakeBroker:
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
         for peer in self.peers:
+            peer.gone.set()
             with contextlib.suppress(OSError):
                 peer.connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:

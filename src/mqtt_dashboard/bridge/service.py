@@ -360,6 +360,8 @@ def link_options(mqtt: MqttSettings, port: int) -> LinkOptions:
         username=mqtt.username,
         password=mqtt.password.get_secret_value() if mqtt.password else None,
         tls=mqtt.tls,
+        transport=mqtt.transport,
+        ws_path=mqtt.ws_path,
         ca_file=mqtt.ca_file,
         cert_file=mqtt.cert_file,
         key_file=mqtt.key_file,

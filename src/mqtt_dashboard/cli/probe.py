@@ -37,6 +37,8 @@ class Probe:
             username=settings.username,
             password=settings.password.get_secret_value() if settings.password else None,
             tls=settings.tls,
+            transport=settings.transport,
+            ws_path=settings.ws_path,
             ca_file=settings.ca_file,
             cert_file=settings.cert_file,
             key_file=settings.key_file,

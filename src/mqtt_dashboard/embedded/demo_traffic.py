@@ -195,10 +195,13 @@ class DemoPublisher:
         self.client.max_queued_messages_set(200)
 
     def sign_in(self, settings: MqttSettings) -> None:
-        """Use the credentials and TLS of the settings; call it before `run`."""
+        """Use the credentials, TLS and transport of the settings; call it before `run`."""
         if settings.username is not None:
             password = settings.password.get_secret_value() if settings.password else None
             self.client.username_pw_set(settings.username, password)
+        if settings.transport == "websockets":
+            self.client.transport = "websockets"
+            self.client.ws_set_options(settings.ws_path)
         if settings.tls:
             self.client.tls_set(settings.ca_file, settings.cert_file, settings.key_file)
 

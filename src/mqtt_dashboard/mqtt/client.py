@@ -85,6 +85,8 @@ class LinkOptions:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     tls: bool = False
+    transport: Literal["tcp", "websockets"] = "tcp"
+    ws_path: str = "/mqtt"
     ca_file: str | None = None
     cert_file: str | None = None
     key_file: str | None = None

@@ -1,23 +1,40 @@
 """When to send PINGREQ, and when silence means that the broker is gone."""
 
+from typing import Final
+
+from mqtt_dashboard.mqtt import reasons
 from mqtt_dashboard.mqtt.client import LinkOptions
+
+SLOWEST_BYTES: Final = 1024
 
 
 class Liveness:
-    """Judges a connection by its last received and last sent byte, in monotonic seconds."""
+    """Judges a connection by its last received and last sent byte, in monotonic seconds.
+
+    A trickle of bytes is no life: a packet that is not complete after 1.5 keep alives counts as
+    silence, unless it comes at `SLOWEST_BYTES` a second or more (a large one on a slow line).
+    """
 
     def __init__(self, options: LinkOptions, now: float) -> None:
         self.keepalive = float(options.keepalive)
         self._ping_after = options.ping_after
         self._answer_timeout = options.answer_timeout
-        self._received = self._sent = now
+        self._stall_after = 1.5 * options.keepalive
+        self._received = self._sent = self._begun = now
+        self._partial = 0
         self._asked: float | None = None
         self._paused = False
 
-    def received(self, now: float) -> None:
-        """Note that bytes arrived: whatever they are, the broker lives."""
+    def received(self, now: float, *, whole: bool = True, partial: int = 0) -> None:
+        """Note that bytes arrived: whatever they are, the broker lives.
+
+        ``whole``: a packet is complete. ``partial``: so many bytes of the next one wait.
+        """
         self._received = now
         self._asked = None
+        self._partial = partial
+        if whole or not partial:
+            self._begun = now
 
     def sent(self, now: float) -> None:
         """Note that bytes left."""
@@ -42,9 +59,15 @@ class Liveness:
             self._asked = now
         return True
 
-    def lost(self, now: float) -> bool:
-        """Tell whether the broker let a question go unanswered for too long."""
-        return self._asked is not None and now - self._asked >= self._answer_timeout
+    def lost(self, now: float) -> str | None:
+        """Say why the connection counts as lost: an unanswered question, or a mere trickle."""
+        if self._asked is not None and now - self._asked >= self._answer_timeout:
+            return reasons.NO_ANSWER
+        age = now - self._begun
+        stalled = self._partial and not self._paused and 0 < self._stall_after <= age
+        if stalled and self._partial < SLOWEST_BYTES * age:
+            return f"{reasons.TOO_SLOW}: {self._partial} bytes of a packet in {age:.0f} s"
+        return None
 
     def next_deadline(self) -> float:
         """Return when to look again."""

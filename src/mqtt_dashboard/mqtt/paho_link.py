@@ -9,7 +9,6 @@ released counts as received and needs no acknowledgement.
 
 import contextlib
 import select
-import socket
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -25,9 +24,15 @@ from mqtt_dashboard.mqtt.client import Incoming, LinkOptions, Listener, Loss, Se
 from mqtt_dashboard.mqtt.liveness import Liveness
 from mqtt_dashboard.mqtt.outbox import Limits, Outbox, Pending
 from mqtt_dashboard.mqtt.packet_ids import PacketIds
-from mqtt_dashboard.mqtt.reasons import EndedError
+from mqtt_dashboard.mqtt.reasons import BrokerError, EndedError
 from mqtt_dashboard.mqtt.receive_order import ReceiveOrder
-from mqtt_dashboard.mqtt.socket_io import WOULD_BLOCK, hang_up, open_socket
+from mqtt_dashboard.mqtt.socket_io import (
+    WOULD_BLOCK,
+    Stream,
+    hang_up,
+    hidden_bytes,
+    open_stream,
+)
 from mqtt_dashboard.mqtt.threaded_link import Conversation, ThreadedLink
 
 BATCH: Final = 2_000
@@ -133,7 +138,7 @@ class _PahoConversation(Conversation):
         client.on_unsubscribe = self._on_unsubscribe
         client.connect(options.host, options.port, keepalive=options.keepalive)
 
-    def _until_end(self, connection: socket.socket) -> Loss:
+    def _until_end(self, connection: Stream) -> Loss:
         poll = select.poll()
         poll.register(self.waker.fileno(), select.POLLIN)
         give_up: float | None = None
@@ -156,7 +161,7 @@ class _PahoConversation(Conversation):
         waiting = not self.outbox.empty or self._client.want_write() or self.asked
         return self.open and waiting
 
-    def _turn(self, connection: socket.socket, poll: select.poll, at_most: float | None) -> None:
+    def _turn(self, connection: Stream, poll: select.poll, at_most: float | None) -> None:
         if self._dense:
             time.sleep(NAP_SECONDS)
         if self._wait(connection, poll, self._seconds(at_most)):
@@ -177,12 +182,12 @@ class _PahoConversation(Conversation):
         times += [self.asking.next_deadline(), self.outbox.next_deadline()]
         return max(0.0, min(t for t in times if t is not None) - self.clock.monotonic())
 
-    def _wait(self, connection: socket.socket, poll: select.poll, seconds: float) -> bool:
+    def _wait(self, connection: Stream, poll: select.poll, seconds: float) -> bool:
         wanted = 0 if self._paused else select.POLLIN
         if self._client.want_write():
             wanted |= select.POLLOUT
         poll.register(connection, wanted)
-        if not self._paused and _hidden_bytes(connection):
+        if not self._paused and hidden_bytes(connection):
             return True
         readable = False
         for descriptor, event in poll.poll(seconds * 1000):
@@ -192,8 +197,9 @@ class _PahoConversation(Conversation):
                 readable = bool(event & ~select.POLLOUT)
         return readable
 
-    def _read(self, connection: socket.socket) -> None:
+    def _read(self, connection: Stream) -> None:
         """Let paho read packets while each of them is a message, then hand over the batch."""
+        packets = self._client.packets
         try:
             while True:
                 before = len(self._received)
@@ -203,13 +209,17 @@ class _PahoConversation(Conversation):
         finally:
             self._hand_over()
         if connection.fileno() >= 0:
-            self._liveness.received(self.clock.monotonic())
+            whole = self._client.packets != packets
+            partial = self._client.unfinished
+            self._liveness.received(self.clock.monotonic(), whole=whole, partial=partial)
 
     def _parse(self) -> MQTTErrorCode:
         try:
             return self._client.loop_read()
         except (OSError, EndedError):
             raise
+        except BrokerError as mistake:
+            raise EndedError(Loss(mistake.reason, mistake.code)) from mistake
         except Exception as error:
             reason = f"the broker sent a packet that cannot be read: {error!r}"
             raise EndedError(Loss(reason)) from error
@@ -246,8 +256,8 @@ class _PahoConversation(Conversation):
             if now >= self._answer_by:
                 raise EndedError(Loss(f"{reasons.NO_ANSWER}: no CONNACK"))
             return
-        if self._liveness.lost(now):
-            raise EndedError(Loss(reasons.NO_ANSWER))
+        if (lost := self._liveness.lost(now)) is not None:
+            raise EndedError(Loss(lost))
         # paho pings by the keep alive only; between its packets the socket is ours.
         if not self._client.want_write() and self._liveness.ping_due(now):
             self._ping()
@@ -346,17 +356,30 @@ class _PahoConversation(Conversation):
 
 
 class _Client(paho.Client):
-    """A paho client on a socket of ours: its own leaks when TLS fails, and words errors apart."""
+    """A paho client on a socket of ours: its own leaks when TLS fails, and words errors apart.
+
+    Websockets are ours too, so that both links say and refuse the same.
+    """
 
     def __init__(self, options: LinkOptions, **settings: Any) -> None:
         super().__init__(CallbackAPIVersion.VERSION2, **settings)
+        self.packets = 0
         self._link_options = options
 
-    def _create_socket(self) -> socket.socket:
-        return open_socket(self._link_options)
+    @property
+    def unfinished(self) -> int:
+        """Return how many bytes of an incomplete packet are here."""
+        return bool(self._in_packet["command"]) + len(self._in_packet["packet"])
+
+    def _packet_handle(self) -> MQTTErrorCode:
+        self.packets += 1
+        return super()._packet_handle()
+
+    def _create_socket(self) -> Stream:
+        return open_stream(self._link_options)
 
 
-def _new_client(options: LinkOptions) -> paho.Client:
+def _new_client(options: LinkOptions) -> _Client:
     client = _Client(
         options,
         client_id=options.client_id,
@@ -372,9 +395,3 @@ def _new_client(options: LinkOptions) -> paho.Client:
         will = options.will
         client.will_set(will.topic, will.payload, will.qos, retain=will.retain)
     return client
-
-
-def _hidden_bytes(connection: socket.socket) -> bool:
-    """Tell whether TLS holds bytes that `poll` does not see."""
-    pending = getattr(connection, "pending", None)
-    return pending is not None and pending() > 0

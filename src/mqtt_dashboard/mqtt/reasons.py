@@ -10,6 +10,7 @@ from typing import Final
 from mqtt_dashboard.mqtt.client import Loss
 
 NO_ANSWER: Final = "the broker does not answer"
+TOO_SLOW: Final = "the broker sends too slowly"
 CLOSED_BY_US: Final = "closed by us"
 GONE: Final = "the broker closed the connection"
 

@@ -1,11 +1,13 @@
-"""The bytes of a connection: opening the socket, reading in large pieces, writing in order.
+"""The bytes of a connection: opening it, reading in large pieces, writing in order.
 
-Knows nothing of MQTT. All sockets are non-blocking once they are open.
+Knows nothing of MQTT. A `Stream` is a socket, with TLS or without, or a websocket on top of one; it
+does not block once it is open.
 """
 
 import contextlib
 import socket
 import ssl
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +16,13 @@ from typing import Final
 from mqtt_dashboard.errors import LinkError
 from mqtt_dashboard.mqtt.client import LinkOptions
 from mqtt_dashboard.mqtt.reasons import network_error
+from mqtt_dashboard.mqtt.websocket import READ_BYTES, Opening, WebSocket
 
-READ_BYTES: Final = 256 * 1024
 WRITE_BYTES: Final = 64 * 1024
+HANDSHAKE_BYTES: Final = 4096
 _DRAIN_SECONDS: Final = 0.2
+
+Stream = socket.socket | WebSocket
 
 WOULD_BLOCK = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -35,8 +40,8 @@ def tls_context(options: LinkOptions) -> ssl.SSLContext:
     return context
 
 
-def open_socket(options: LinkOptions) -> socket.socket:
-    """Connect, with TLS if asked for; raise `LinkError` in plain words."""
+def open_stream(options: LinkOptions) -> Stream:
+    """Connect, with TLS and a websocket if asked for; raise `LinkError` in plain words."""
     address = f"{options.host}:{options.port}"
     try:
         context = tls_context(options) if options.tls else None
@@ -46,11 +51,30 @@ def open_socket(options: LinkOptions) -> socket.socket:
     try:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         ready = context.wrap_socket(plain, server_hostname=options.host) if context else plain
+        stream = ready if options.transport == "tcp" else _upgrade(ready, options)
         ready.setblocking(False)
     except (OSError, ValueError) as error:
         plain.close()
         raise LinkError(_said(error, address)) from error
-    return ready
+    return stream
+
+
+def _upgrade(connection: socket.socket, options: LinkOptions) -> WebSocket:
+    """Open a websocket within the time an answer may take."""
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    host = f"{host}:{options.port}"
+    scheme = "wss" if options.tls else "ws"
+    opening = Opening(host, options.ws_path, f"{scheme}://{host}{options.ws_path}")
+    deadline = time.monotonic() + options.answer_timeout
+    try:
+        connection.sendall(opening.request())
+        while not opening.take(connection.recv(HANDSHAKE_BYTES)):
+            # A byte now and then must not hold the link for ever.
+            connection.settimeout(max(0.001, deadline - time.monotonic()))
+    except LinkError:
+        connection.close()
+        raise
+    return WebSocket(connection, opening.protocol)
 
 
 def _said(error: OSError | ValueError, address: str) -> str:
@@ -59,7 +83,12 @@ def _said(error: OSError | ValueError, address: str) -> str:
     return f"{address} is not a usable address: {error}"
 
 
-def hang_up(connection: socket.socket) -> None:
+def hidden_bytes(stream: Stream) -> bool:
+    """Tell whether bytes wait that `poll` does not see, in a TLS record or a frame."""
+    return isinstance(stream, ssl.SSLSocket | WebSocket) and stream.pending() > 0
+
+
+def hang_up(connection: Stream) -> None:
     """Let what was written arrive before the socket is closed: unread input makes it a reset."""
     with contextlib.suppress(OSError, ValueError):
         connection.shutdown(socket.SHUT_WR)
@@ -100,22 +129,29 @@ class Waker:
 class Inlet:
     """Collects received bytes until a whole frame is there; every byte is copied twice at most."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: Stream) -> None:
         self._socket = connection
         self._buffer = bytearray(READ_BYTES)
         self._rest = bytearray()
         self._need = 0
+        self.advanced = False
+
+    @property
+    def waiting(self) -> int:
+        """Return how many bytes of an incomplete frame are here."""
+        return len(self._rest)
 
     @property
     def pending(self) -> bool:
-        """Tell whether bytes wait that `poll` does not see: TLS hands out whole records."""
-        return isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
+        """Tell whether bytes wait that `poll` does not see."""
+        return hidden_bytes(self._socket)
 
     def read(self, decode: Callable[[bytes], tuple[int, int]]) -> int | None:
         """Read once, decode what is complete; return the bytes read, None at the end of input.
 
         ``decode`` returns how many bytes it took and how many it needs to go on.
         """
+        self.advanced = False
         count = self._receive()
         if not count:
             return count
@@ -124,6 +160,7 @@ class Inlet:
             data = bytes(self._rest)
             taken, self._need = decode(data)
             self._rest = bytearray(data[taken:])
+            self.advanced = taken > 0
         return count
 
     def _receive(self) -> int | None:
@@ -144,7 +181,7 @@ class Inlet:
 class Outlet:
     """Bytes on their way out; ``started`` tells the owner of a part that it cannot be withdrawn."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: Stream) -> None:
         self._socket = connection
         self._chunk = memoryview(b"")
         self._finish: Callable[[], None] | None = None

@@ -3,7 +3,7 @@
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.mqtt.client import LinkOptions, Listener
 from mqtt_dashboard.mqtt.packet_ids import PacketIds
-from mqtt_dashboard.mqtt.socket_io import Outlet, open_socket
+from mqtt_dashboard.mqtt.socket_io import Outlet, open_stream
 from mqtt_dashboard.mqtt.threaded_link import Conversation, ThreadedLink
 from mqtt_dashboard.mqtt.v5_loop import Loop
 from mqtt_dashboard.mqtt.v5_session import V5Session
@@ -18,7 +18,7 @@ class V5Link(ThreadedLink):
         self._connections = 0
 
     def _converse(self) -> Conversation:
-        connection = open_socket(self.options)
+        connection = open_stream(self.options)
         self._connections += 1
         outlet = Outlet(connection)
         session = V5Session(

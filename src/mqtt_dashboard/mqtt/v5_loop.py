@@ -6,7 +6,6 @@ halves its cost and ours. A message on a quiet connection is handed over at once
 
 import contextlib
 import select
-import socket
 import time
 from collections.abc import Callable
 from typing import Final
@@ -15,7 +14,7 @@ from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.mqtt import reasons, v5_packets
 from mqtt_dashboard.mqtt.client import Loss
 from mqtt_dashboard.mqtt.reasons import BrokerError, EndedError
-from mqtt_dashboard.mqtt.socket_io import READ_BYTES, Inlet, Outlet, hang_up
+from mqtt_dashboard.mqtt.socket_io import READ_BYTES, Inlet, Outlet, Stream, hang_up
 from mqtt_dashboard.mqtt.threaded_link import Conversation
 from mqtt_dashboard.mqtt.v5_session import V5Session
 
@@ -31,7 +30,7 @@ class Loop(Conversation):
 
     def __init__(
         self,
-        connection: socket.socket,
+        connection: Stream,
         outlet: Outlet,
         session: V5Session,
         clock: Clock,
@@ -146,7 +145,9 @@ class Loop(Conversation):
         # A full buffer means a backlog: there is nothing to wait for.
         self._dense = DENSE_BYTES <= count < READ_BYTES
         if count:
-            self.session.liveness.received(self.clock.monotonic())
+            self.session.liveness.received(
+                self.clock.monotonic(), whole=self._inlet.advanced, partial=self._inlet.waiting
+            )
 
     def _busy(self) -> bool:
         return self.asked or not self._outlet.idle or not self.session.outbox.empty

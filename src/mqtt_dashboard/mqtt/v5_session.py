@@ -96,8 +96,8 @@ class V5Session:
             if now >= self._answer_by:
                 raise EndedError(Loss(f"{reasons.NO_ANSWER}: no CONNACK"))
             return
-        if self.liveness.lost(now):
-            raise EndedError(Loss(reasons.NO_ANSWER))
+        if (lost := self.liveness.lost(now)) is not None:
+            raise EndedError(Loss(lost))
         if self.liveness.ping_due(now):
             self._queue(v5_packets.PING)
         self.asking.expire(now)
@@ -177,6 +177,8 @@ class V5Session:
 
     def _on_packet(self, packet: mqtt5.Packet) -> None:
         known = True
+        if getattr(packet, "packet_id", None) == 0:
+            raise BrokerError("the broker answered to packet id 0, which is no packet's")
         match packet:
             case mqtt5.PubAckPacket():
                 known = self.outbox.on_puback(

@@ -2,7 +2,6 @@
 # ruff: noqa: E501 - a case is a line
 
 import struct
-import time
 from dataclasses import dataclass, field
 
 from mqtt_dashboard.mqtt.client import Outcome
@@ -36,7 +35,7 @@ class Odd:
     """One misbehaviour. ``ends``: part of the loss, None when the link must go on.
 
     ``after`` plays after CONNECT and CONNACK, ``raw`` instead of CONNACK. ``goodbye`` is the code
-    of the DISCONNECT the link must send.
+    of the DISCONNECT the link must send. ``delivered`` counts the messages handed over, `ALIVE` not.
     """
 
     name: str
@@ -50,6 +49,8 @@ class Odd:
     publishes: int | None = None
     outcome: Outcome | None = None
     flags: dict[str, bool] = field(default_factory=dict)
+    grants: int | None = None
+    delivered: int | None = None
 
 
 def send(data: bytes) -> Step:
@@ -57,7 +58,7 @@ def send(data: bytes) -> Step:
 
 
 def wait(seconds: float) -> Step:
-    return lambda _peer: time.sleep(seconds)
+    return lambda peer: peer.idle(seconds)
 
 
 def expect(kind: int) -> Step:
