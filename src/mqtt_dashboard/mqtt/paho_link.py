@@ -26,13 +26,8 @@ from mqtt_dashboard.mqtt.outbox import Limits, Outbox, Pending
 from mqtt_dashboard.mqtt.packet_ids import PacketIds
 from mqtt_dashboard.mqtt.reasons import BrokerError, EndedError
 from mqtt_dashboard.mqtt.receive_order import ReceiveOrder
-from mqtt_dashboard.mqtt.socket_io import (
-    WOULD_BLOCK,
-    Stream,
-    hang_up,
-    hidden_bytes,
-    open_stream,
-)
+from mqtt_dashboard.mqtt.socket_io import Stream, hang_up, hidden_bytes, open_stream
+from mqtt_dashboard.mqtt.sockets import WOULD_BLOCK
 from mqtt_dashboard.mqtt.threaded_link import Conversation, ThreadedLink
 
 BATCH: Final = 2_000

@@ -16,15 +16,14 @@ from typing import Final
 from mqtt_dashboard.errors import LinkError
 from mqtt_dashboard.mqtt.client import LinkOptions
 from mqtt_dashboard.mqtt.reasons import network_error
-from mqtt_dashboard.mqtt.websocket import READ_BYTES, Opening, WebSocket
+from mqtt_dashboard.mqtt.sockets import READ_BYTES, WOULD_BLOCK, hidden, receive
+from mqtt_dashboard.mqtt.websocket import Opening, WebSocket
 
 WRITE_BYTES: Final = 64 * 1024
 HANDSHAKE_BYTES: Final = 4096
 _DRAIN_SECONDS: Final = 0.2
 
 Stream = socket.socket | WebSocket
-
-WOULD_BLOCK = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 def tls_context(options: LinkOptions) -> ssl.SSLContext:
@@ -85,7 +84,7 @@ def _said(error: OSError | ValueError, address: str) -> str:
 
 def hidden_bytes(stream: Stream) -> bool:
     """Tell whether bytes wait that `poll` does not see, in a TLS record or a frame."""
-    return isinstance(stream, ssl.SSLSocket | WebSocket) and stream.pending() > 0
+    return (stream.pending() if isinstance(stream, WebSocket) else hidden(stream)) > 0
 
 
 def hang_up(connection: Stream) -> None:
@@ -152,7 +151,11 @@ class Inlet:
         ``decode`` returns how many bytes it took and how many it needs to go on.
         """
         self.advanced = False
-        count = self._receive()
+        count = (
+            self._socket.receive(self._buffer)
+            if isinstance(self._socket, WebSocket)
+            else receive(self._socket, self._buffer)
+        )
         if not count:
             return count
         self._rest += memoryview(self._buffer)[:count]
@@ -162,20 +165,6 @@ class Inlet:
             self._rest = bytearray(data[taken:])
             self.advanced = taken > 0
         return count
-
-    def _receive(self) -> int | None:
-        view, filled = memoryview(self._buffer), 0
-        try:
-            while filled < READ_BYTES:
-                count = self._socket.recv_into(view[filled:])
-                if not count:
-                    return filled or None
-                filled += count
-                if not self.pending:
-                    break
-        except WOULD_BLOCK:
-            pass
-        return filled
 
 
 class Outlet:

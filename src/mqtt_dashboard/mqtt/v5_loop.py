@@ -14,7 +14,8 @@ from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.mqtt import reasons, v5_packets
 from mqtt_dashboard.mqtt.client import Loss
 from mqtt_dashboard.mqtt.reasons import BrokerError, EndedError
-from mqtt_dashboard.mqtt.socket_io import READ_BYTES, Inlet, Outlet, Stream, hang_up
+from mqtt_dashboard.mqtt.socket_io import Inlet, Outlet, Stream, hang_up
+from mqtt_dashboard.mqtt.sockets import READ_BYTES
 from mqtt_dashboard.mqtt.threaded_link import Conversation
 from mqtt_dashboard.mqtt.v5_session import V5Session
 

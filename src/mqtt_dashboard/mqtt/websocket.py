@@ -7,7 +7,6 @@ frame's bytes go on as they come, so a frame of any length costs no memory here.
 
 import contextlib
 import socket
-import ssl
 from typing import Final
 
 from wsproto import ConnectionType, WSConnection
@@ -30,10 +29,10 @@ from mqtt_dashboard.errors import LinkError
 from mqtt_dashboard.mqtt import reasons
 from mqtt_dashboard.mqtt.client import Loss
 from mqtt_dashboard.mqtt.reasons import BrokerError, EndedError
+from mqtt_dashboard.mqtt.sockets import READ_BYTES, WOULD_BLOCK, hidden, receive
 
 SUBPROTOCOL: Final = "mqtt"
 FRAME_BYTES: Final = 64 * 1024
-READ_BYTES: Final = 256 * 1024
 
 # Closed as TCP might be: without an accusation.
 _PLAIN_CLOSES: Final = {
@@ -112,15 +111,18 @@ class WebSocket:
         """Return how much can be read that `poll` does not see, at least 1 for an end."""
         if self._ready or self._ended or self._fault:
             return len(self._ready) or 1
-        return self._socket.pending() if isinstance(self._socket, ssl.SSLSocket) else 0
+        return hidden(self._socket)
 
-    def recv_into(self, target: memoryview) -> int:
-        """Read MQTT bytes, 0 at the end; raise `BrokerError` for what is no MQTT websocket."""
-        self._fill()
+    def receive(self, target: bytearray) -> int | None:
+        """Read the MQTT bytes that are there, None at the end; raise `BrokerError` for others."""
+        try:
+            self._fill()
+        except WOULD_BLOCK:
+            return 0
         count = min(len(target), len(self._ready))
         target[:count] = self._ready[:count]
         self._ready = self._ready[count:]
-        return count
+        return count or None
 
     def recv(self, size: int) -> bytes:
         """Read MQTT bytes, none at the end; after `shutdown` whatever comes, to be thrown away."""
@@ -170,8 +172,8 @@ class WebSocket:
             raise self._fault
         if self._ended:
             return
-        count = self._socket.recv_into(self._buffer)
-        if not count:
+        count = receive(self._socket, self._buffer)
+        if count is None:
             self._ended = True
             return
         self._protocol.receive_data(bytes(memoryview(self._buffer)[:count]))

@@ -72,7 +72,7 @@ SUBSCRIBING = [
     Odd("SUBACK grants QoS 1 for 0", [expect(SUBSCRIBE), grant(b"\1")], wants=("a",), grants=1),
     Odd("SUBACK grants QoS 2 for 0", [expect(SUBSCRIBE), grant(b"\2")], wants=("a",), grants=2),
     Odd("SUBACK grants QoS 3", [expect(SUBSCRIBE), grant(b"\3")], wants=("a",), ends="malformed", goodbye=0x81),
-    Odd("SUBACK with packet id 0", [expect(SUBSCRIBE), send(frame(SUBACK, b"\0\0\0\0"))], wants=("a",), ends="packet id 0", goodbye=0x82),
+    Odd("SUBACK with packet id 0 for a real one", [expect(SUBSCRIBE), send(frame(SUBACK, b"\0\0\0\0"))], wants=("a",), ends="packet id 0", goodbye=0x82),
     Odd("SUBACK for the packet before", [expect(SUBSCRIBE), grant(b"\0", shift=-1)], wants=("a",), told="did not answer"),
     Odd("SUBACK 0x80", [expect(SUBSCRIBE), grant(b"\x80")], wants=("a",), told="unspecified error"),
     Odd("SUBACK 0x83", [expect(SUBSCRIBE), grant(b"\x83")], wants=("a",), told="reason of its own"),
