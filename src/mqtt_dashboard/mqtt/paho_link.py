@@ -1,10 +1,10 @@
-"""The link for brokers that speak only MQTT 3.1.1, on paho-mqtt. The only importer of paho.
+"""The link for brokers that speak only MQTT 3.1.1, on paho-mqtt; see also `paho_client`.
 
 paho parses and frames; the loop, the timers and the reconnects are ours, and every connection gets
 a paho client of its own, so that paho never sends an old message again behind our back. What 3.1.1
 cannot do is absent: no reason codes, no Retain As Published, no limit on what the broker sends (a
-message above ``max_packet_size`` is read, left out and counted). A QoS 2 message that paho has
-released counts as received and needs no acknowledgement.
+message above ``max_packet_size`` is read, left out and counted). A QoS 2 message is handed over
+when the broker releases it, and PUBCOMP waits for its acknowledgement.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTErrorCode
 
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.errors import LinkError
@@ -24,9 +24,10 @@ from mqtt_dashboard.mqtt.client import Incoming, LinkOptions, Listener, Loss, Se
 from mqtt_dashboard.mqtt.liveness import Liveness
 from mqtt_dashboard.mqtt.outbox import Limits, Outbox, Pending
 from mqtt_dashboard.mqtt.packet_ids import PacketIds
+from mqtt_dashboard.mqtt.paho_client import IN_FLIGHT, new_client
 from mqtt_dashboard.mqtt.reasons import BrokerError, EndedError
 from mqtt_dashboard.mqtt.receive_order import ReceiveOrder
-from mqtt_dashboard.mqtt.socket_io import Stream, hang_up, hidden_bytes, open_stream
+from mqtt_dashboard.mqtt.socket_io import Stream, hang_up, hidden_bytes
 from mqtt_dashboard.mqtt.sockets import WOULD_BLOCK
 from mqtt_dashboard.mqtt.threaded_link import Conversation, ThreadedLink
 
@@ -36,8 +37,8 @@ NAP_SECONDS: Final = 0.001
 CLOSE_SECONDS: Final = 1.0
 
 _PINGREQ: Final = b"\xc0\x00"
-_IN_FLIGHT: Final = 20
 _OK: Final = MQTTErrorCode.MQTT_ERR_SUCCESS
+_LOST: Final = (MQTTErrorCode.MQTT_ERR_CONN_LOST, MQTTErrorCode.MQTT_ERR_NO_CONN)
 
 
 class PahoLink(ThreadedLink):
@@ -67,7 +68,7 @@ class _PahoConversation(Conversation):
         self._options = options
         self._listener = listener
         self._take_close = take_close
-        self._client = _new_client(options)
+        self._client = new_client(options)
         self._order = ReceiveOrder(connection, receive_maximum=65_535)
         self._liveness = Liveness(options, clock.monotonic())
         self._received: list[paho.MQTTMessage] = []
@@ -77,7 +78,7 @@ class _PahoConversation(Conversation):
         self._opened_at: float | None = None
         self._answer_by = clock.monotonic() + options.answer_timeout
         self._paused = self._dense = False
-        limits = Limits(receive_maximum=_IN_FLIGHT)
+        limits = Limits(receive_maximum=IN_FLIGHT)
         self.outbox = Outbox(PacketIds(), self._prepare, self._send, limits)
         self.asking = Asking(
             self._subscribe, self._unsubscribe, lambda _mid: None, listener.on_granted
@@ -194,7 +195,7 @@ class _PahoConversation(Conversation):
 
     def _read(self, connection: Stream) -> None:
         """Let paho read packets while each of them is a message, then hand over the batch."""
-        packets = self._client.packets
+        packets, unfinished = self._client.packets, self._client.unfinished
         try:
             while True:
                 before = len(self._received)
@@ -203,9 +204,9 @@ class _PahoConversation(Conversation):
                     break
         finally:
             self._hand_over()
-        if connection.fileno() >= 0:
-            whole = self._client.packets != packets
-            partial = self._client.unfinished
+        whole, partial = self._client.packets != packets, self._client.unfinished
+        # A websocket may bring bytes that are none of MQTT's.
+        if connection.fileno() >= 0 and (whole or partial != unfinished):
             self._liveness.received(self.clock.monotonic(), whole=whole, partial=partial)
 
     def _parse(self) -> MQTTErrorCode:
@@ -228,7 +229,9 @@ class _PahoConversation(Conversation):
         self.acknowledge([])
 
     def _incoming(self, message: paho.MQTTMessage) -> Incoming | None:
-        token = self._order.number(message.mid, 1) if message.qos == 1 else 0
+        token = self._order.number(message.mid, message.qos) if message.qos else 0
+        if message.qos == 2:
+            self._order.release(message.mid)
         problem = None
         try:
             topic = message.topic
@@ -270,8 +273,11 @@ class _PahoConversation(Conversation):
     def _check(self, code: MQTTErrorCode) -> None:
         if code == _OK:
             return
-        if self.open:
+        if self.open and code in _LOST:
             raise EndedError(Loss(reasons.GONE))
+        if self.open:
+            reason = "the broker sent a packet that MQTT 3.1.1 does not allow"
+            raise EndedError(Loss(reason, reasons.PROTOCOL_ERROR))
         if code == MQTTErrorCode.MQTT_ERR_PROTOCOL:
             reason = "the broker does not speak MQTT 3.1.1"
             raise EndedError(Loss(reason, 0x84, version_refused=True))
@@ -348,45 +354,3 @@ class _PahoConversation(Conversation):
             else:
                 self.outbox.on_pubrec(entry.packet_id, 0, None)
                 self.outbox.on_pubcomp(entry.packet_id, 0, None)
-
-
-class _Client(paho.Client):
-    """A paho client on a socket of ours: its own leaks when TLS fails, and words errors apart.
-
-    Websockets are ours too, so that both links say and refuse the same.
-    """
-
-    def __init__(self, options: LinkOptions, **settings: Any) -> None:
-        super().__init__(CallbackAPIVersion.VERSION2, **settings)
-        self.packets = 0
-        self._link_options = options
-
-    @property
-    def unfinished(self) -> int:
-        """Return how many bytes of an incomplete packet are here."""
-        return bool(self._in_packet["command"]) + len(self._in_packet["packet"])
-
-    def _packet_handle(self) -> MQTTErrorCode:
-        self.packets += 1
-        return super()._packet_handle()
-
-    def _create_socket(self) -> Stream:
-        return open_stream(self._link_options)
-
-
-def _new_client(options: LinkOptions) -> _Client:
-    client = _Client(
-        options,
-        client_id=options.client_id,
-        clean_session=False,
-        protocol=MQTTProtocolVersion.MQTTv311,
-        reconnect_on_failure=False,
-        manual_ack=True,
-    )
-    client.max_inflight_messages_set(_IN_FLIGHT)
-    if options.username is not None:
-        client.username_pw_set(options.username, options.password)
-    if options.will is not None:
-        will = options.will
-        client.will_set(will.topic, will.payload, will.qos, retain=will.retain)
-    return client

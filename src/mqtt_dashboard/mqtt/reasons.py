@@ -12,6 +12,7 @@ from mqtt_dashboard.mqtt.client import Loss
 NO_ANSWER: Final = "the broker does not answer"
 TOO_SLOW: Final = "the broker sends too slowly"
 CLOSED_BY_US: Final = "closed by us"
+NOT_A_BROKER: Final = "what answers there is not an MQTT broker"
 GONE: Final = "the broker closed the connection"
 
 MALFORMED: Final = 0x81

@@ -73,7 +73,7 @@ class V5Session:
         """Read received bytes; all their messages go to the listener as one batch."""
         self.touched = True
         if not self.open and data[0] != _CONNACK:
-            raise EndedError(Loss("what answers there is not an MQTT broker"))
+            raise EndedError(Loss(reasons.NOT_A_BROKER))
         try:
             return self._decoder.decode(data)
         finally:

@@ -118,7 +118,7 @@ FAULTS: list[tuple[str, list[Step], str]] = [
     ("close with a code that is never sent", [raw(closing(1005))], "broke the websocket protocol"),
     ("close with text that is not UTF-8", [raw(closing(1000, b"\xff"))], "broke the websocket protocol"),
     ("end without a close", [lambda p: p.close()], "the broker closed the connection"),
-    ("reset", [lambda p: p.reset()], "the broker closed the connection"),
+    ("reset", [wait(0.1), lambda p: p.reset()], "the broker closed the connection"),
 ]  # fmt: skip
 
 
