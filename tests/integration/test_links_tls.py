@@ -1,7 +1,6 @@
 """Both links over TLS: certificates are always verified, failures are said in plain words."""
 
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from mqtt_dashboard.mqtt.client import LinkOptions, Outcome, Outgoing, Wanted
 from mqtt_dashboard.mqtt.paho_link import PahoLink
 from mqtt_dashboard.mqtt.threaded_link import ThreadedLink
 from mqtt_dashboard.mqtt.v5 import V5Link
+from tests.support.certificates import make_keys
 from tests.support.servers import Broker, wait_for
 from tests.support.servers import running as running_servers
 from tests.unit.mqtt_layer.recorder import Receipts, Recorder, running
@@ -27,29 +27,10 @@ def kind(request: pytest.FixtureRequest) -> type[ThreadedLink]:
     return link
 
 
-def make(folder: Path, *arguments: str) -> None:
-    """Run openssl."""
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a certificate authority, a broker's certificate for 127.0.0.1, and a client's."""
-    folder = tmp_path_factory.mktemp("keys")
-    folder.chmod(0o755)
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    make(folder, "req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=ca",
-         "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
-    for name in ("broker", "client"):
-        (folder / f"{name}.ext").write_text("subjectAltName=IP:127.0.0.1\n")
-        request = ["-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}"]
-        make(folder, "req", *curve, *request)
-        signed = ["-in", f"{name}.csr", "-out", f"{name}.crt", "-extfile", f"{name}.ext"]
-        make(folder, "x509", "-req", *signed, "-CA", "ca.crt", "-CAkey", "ca.key",
-             "-CAcreateserial", "-days", "2")  # fmt: skip
-    for file in folder.iterdir():
-        file.chmod(0o644)
-    return folder
+    return make_keys(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture

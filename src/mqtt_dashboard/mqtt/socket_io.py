@@ -70,6 +70,9 @@ def _upgrade(connection: socket.socket, options: LinkOptions) -> WebSocket:
         while not opening.take(connection.recv(HANDSHAKE_BYTES)):
             # A byte now and then must not hold the link for ever.
             connection.settimeout(max(0.001, deadline - time.monotonic()))
+    except ConnectionError:
+        connection.close()
+        opening.take(b"")
     except LinkError:
         connection.close()
         raise

@@ -44,11 +44,13 @@ def kind(request: pytest.FixtureRequest) -> type[ThreadedLink]:
     return link
 
 
-def quick(kind: type[ThreadedLink], broker: FakeBroker) -> tuple[ThreadedLink, Recorder]:
+def quick(
+    kind: type[ThreadedLink], broker: FakeBroker, limit: int = 4096
+) -> tuple[ThreadedLink, Recorder]:
     """Return a link that gives up soon."""
     recorder = Recorder()
     settings = options(
-        broker.port, transport="websockets", ws_path="/mqtt", ping_after=0.2, answer_timeout=0.5, max_packet_size=4096
+        broker.port, transport="websockets", ws_path="/mqtt", ping_after=0.2, answer_timeout=0.5, max_packet_size=limit
     )  # fmt: skip
     return kind(settings, recorder, SystemClock()), recorder
 
@@ -264,3 +266,19 @@ def test_a_large_message_over_a_slow_reader(kind: type[ThreadedLink]) -> None:
             wait_for(lambda: seen, "the message")
         assert broker.errors == []
     assert seen[0].endswith(payload)
+
+
+def test_large_messages_come_in(kind: type[ThreadedLink]) -> None:
+    """Messages of 8 MiB arrive whole, be it in one frame or in many."""
+    hello, _message = KINDS[kind]
+    body = bytes(range(256)) * 32_768
+    properties = b"\0" if kind is V5Link else b""
+    packet = frame(PUBLISH_KIND, b"\0\3big" + properties + body)
+    cut = [packet[start : start + 65_000] for start in range(0, len(packet), 65_000)]
+    frames = [ws_frame(packet), *map(ws_frame, cut)]
+    script: list[Step] = [shake(), expect(CONNECT), send(hello), raw(b"".join(frames))]
+    with FakeBroker([*script, lambda p: p.answer_pings(9)]) as broker:
+        link, recorder = quick(kind, broker, limit=1 << 24)
+        with running(link):
+            wait_for(lambda: len(recorder.messages) == 2, "both messages")
+    assert all(message.payload == body for message in recorder.messages)
