@@ -13,9 +13,14 @@ from mqtt_dashboard.mqtt.client import Incoming
 from mqtt_dashboard.mqtt.reasons import MALFORMED, BrokerError
 from mqtt_dashboard.mqtt.v5_properties import UnreadableError, read_properties
 
+TOPIC_ALIAS_INVALID: Final = 0x94
 PACKET_TOO_LARGE: Final = 0x95
 
+# Enough for the busiest topics, and with topics of 64 KiB each no more than 32 MiB.
+TOPIC_ALIASES: Final = 500
+
 _KNOWN_TOPICS: Final = 16_384
+_KNOWN_BYTES: Final = 512
 
 _make = tuple.__new__
 
@@ -56,6 +61,7 @@ class Decoder:
         self._control = control
         self._left_out = left_out
         self._topics: dict[bytes, str] = {}
+        self._aliases: dict[int, bytes] = {}
 
     def decode(self, data: bytes) -> tuple[int, int]:
         """Read all complete frames; return the bytes taken and the bytes needed to go on."""
@@ -94,7 +100,9 @@ class Decoder:
             if middle < stop and not data[middle]:
                 middle += 1
             else:
-                properties, identifiers, middle = read_properties(data, middle, stop)
+                properties, identifiers, alias, middle = read_properties(data, middle, stop)
+                if alias is not None:
+                    raw = self._resolve(alias, raw)
             topic = self._topics.get(raw) or self._read_topic(raw)
             message = (topic, data[middle:stop], qos, head & 1 == 1, head & 8 == 8)
             self.batch.append(_make(Incoming, (*message, properties, token, identifiers)))
@@ -116,6 +124,22 @@ class Decoder:
             raise BrokerError("the broker sent a message with packet id 0")
         return self._number(packet_id, qos)
 
+    def _resolve(self, alias: int, raw: bytes) -> bytes:
+        """Return the topic an alias stands for, or let it stand for a new one (3.3.2.3.4).
+
+        Bytes are kept, not text: a topic that nobody can read costs its own messages only.
+        """
+        if not 0 < alias <= TOPIC_ALIASES:
+            reason = f"the broker used topic alias {alias}; 1 to {TOPIC_ALIASES} were offered"
+            raise BrokerError(reason, TOPIC_ALIAS_INVALID)
+        if raw:
+            self._aliases[alias] = raw
+            return raw
+        known = self._aliases.get(alias)
+        if known is None:
+            raise BrokerError(f"the broker used topic alias {alias} without saying its topic")
+        return known
+
     def _read_topic(self, raw: bytes) -> str:
         try:
             topic = raw.decode()
@@ -125,9 +149,11 @@ class Decoder:
             raise UnreadableError("a message has no topic")
         if "\0" in topic or "+" in topic or "#" in topic:
             raise UnreadableError("a topic holds a wildcard or U+0000")
-        if len(self._topics) >= _KNOWN_TOPICS:
-            self._topics.clear()
-        self._topics[raw] = topic
+        # Long ones are rare and not worth their memory: 16,384 of 64 KiB would be a gigabyte.
+        if len(raw) <= _KNOWN_BYTES:
+            if len(self._topics) >= _KNOWN_TOPICS:
+                self._topics.clear()
+            self._topics[raw] = topic
         return topic
 
     def _refuse_size(self, size: int) -> None:

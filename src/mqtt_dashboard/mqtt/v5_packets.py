@@ -7,7 +7,7 @@ import mqtt5
 
 from mqtt_dashboard.mqtt.client import LinkOptions, Outgoing, Wanted
 from mqtt_dashboard.mqtt.reasons import MALFORMED, BrokerError
-from mqtt_dashboard.mqtt.v5_frames import remaining_length
+from mqtt_dashboard.mqtt.v5_frames import TOPIC_ALIASES, remaining_length
 from mqtt_dashboard.mqtt.v5_properties import UnreadableError, check_texts
 
 PING: Final = mqtt5.PingReqPacket().write()
@@ -49,7 +49,7 @@ def connect(options: LinkOptions) -> bytes:
         keep_alive=options.keepalive,
         session_expiry_interval=options.session_expiry,
         receive_max=options.receive_maximum,
-        topic_alias_max=0,
+        topic_alias_max=TOPIC_ALIASES,
         max_packet_size=options.max_packet_size,
     ).write()
 

@@ -5,9 +5,7 @@ from struct import Struct
 from typing import Any, Final
 
 from mqtt_dashboard.contract.messages import MessageProperties
-from mqtt_dashboard.mqtt.reasons import BrokerError
-
-TOPIC_ALIAS_INVALID: Final = 0x94
+from mqtt_dashboard.mqtt.reasons import MALFORMED, BrokerError
 
 _short = Struct(">H").unpack_from
 _long = Struct(">I").unpack_from
@@ -19,11 +17,11 @@ class UnreadableError(Exception):
 
 def read_properties(
     data: bytes, start: int, stop: int
-) -> tuple[MessageProperties | None, tuple[int, ...], int]:
+) -> tuple[MessageProperties | None, tuple[int, ...], int | None, int]:
     """Read the properties of a PUBLISH (MQTT 5.0, 3.3.2.3).
 
-    Return those that belong to the message, the subscription identifiers, and where the payload
-    begins.
+    Return those that belong to the message, the subscription identifiers, the topic alias, and
+    where the payload begins.
     """
     length, position = _varint(data, start, stop)
     end = position + length
@@ -32,6 +30,7 @@ def read_properties(
     found: dict[str, Any] = {}
     pairs: list[tuple[str, str]] = []
     identifiers: list[int] = []
+    alias: int | None = None
     while position < end:
         kind = data[position]
         if kind == 0x26:
@@ -42,9 +41,7 @@ def read_properties(
             identifier, position = _varint(data, position + 1, end)
             identifiers.append(identifier)
         elif kind == 0x23:
-            raise BrokerError(
-                "the broker used a topic alias, none was offered", TOPIC_ALIAS_INVALID
-            )
+            alias, position = _topic_alias(data, position + 1, end, alias)
         elif kind in _READERS:
             name, reader = _READERS[kind]
             if name in found:
@@ -53,8 +50,18 @@ def read_properties(
         else:
             raise UnreadableError(f"a message has the unknown property 0x{kind:02X}")
     if not found and not pairs:
-        return None, tuple(identifiers), end
-    return MessageProperties(**found, user_properties=pairs), tuple(identifiers), end
+        return None, tuple(identifiers), alias, end
+    properties = MessageProperties(**found, user_properties=pairs)
+    return properties, tuple(identifiers), alias, end
+
+
+def _topic_alias(data: bytes, start: int, stop: int, known: int | None) -> tuple[int, int]:
+    """Read an alias; what is wrong with it is the broker's doing and no publisher's (3.3.2.3.4)."""
+    if known is not None:
+        raise BrokerError("the broker gave a message two topic aliases")
+    if start + 2 > stop:
+        raise BrokerError("the broker sent a topic alias that is cut off", MALFORMED)
+    return data[start] << 8 | data[start + 1], start + 2
 
 
 def _varint(data: bytes, start: int, stop: int) -> tuple[int, int]:

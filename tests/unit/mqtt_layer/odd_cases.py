@@ -145,7 +145,6 @@ CASES = [
     Odd("half a PUBLISH, then silence", [send(ALIVE[:5]), wait(4)], ends="does not answer"),
     Odd("QoS 3", [send(publish(b"a", qos=3))], ends="QoS 3", goodbye=0x81),
     Odd("packet id 0", [send(publish(b"a", qos=1, packet_id=0))], ends="packet id 0", goodbye=0x82),
-    Odd("topic alias, though none was offered", [send(publish(b"a", properties=b"\x23\0\1"))], ends="topic alias", goodbye=0x94),
     Odd("more in flight than agreed", [send(b"".join(publish(b"a", qos=1, packet_id=i + 1) for i in range(9)))]),
     Odd("a QoS 1 PUBLISH cut off in its packet id", [send(frame(PUBLISH, string(b"a") + b"\0", flags=2))], ends="cut off", goodbye=0x81),
     Odd("PUBACK with an unknown code", [send(answer(PUBACK, 7, b"\x77"))], ends="malformed", goodbye=0x81),

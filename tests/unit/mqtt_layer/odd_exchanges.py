@@ -62,6 +62,21 @@ RECEIVING = [
     Odd("reset after a QoS 2 message", [send(TWO), expect(PUBREC), RESET], ends="the broker", delivered=1),
 ]  # fmt: skip
 
+ALIAS = b"\x23\0\5"
+ALIASES = [
+    Odd("topic alias 0", [send(publish(b"a", properties=b"\x23\0\0"))], ends="topic alias 0; 1 to 500 were offered", goodbye=0x94),
+    Odd("the last topic alias", [send(publish(b"a", properties=b"\x23\x01\xf4") + publish(b"", properties=b"\x23\x01\xf4"))], delivered=2),
+    Odd("a topic alias above the maximum", [send(publish(b"a", properties=b"\x23\x01\xf5"))], ends="topic alias 501", goodbye=0x94),
+    Odd("topic alias 65,535", [send(publish(b"a", properties=b"\x23\xff\xff"))], ends="topic alias 65535", goodbye=0x94),
+    Odd("a topic alias never explained", [send(publish(b"", properties=ALIAS))], ends="topic alias 5 without saying its topic", goodbye=0x82),
+    Odd("a topic alias, another one explained", [send(publish(b"a", properties=b"\x23\0\4") + publish(b"", properties=ALIAS))], ends="topic alias 5", goodbye=0x82, delivered=1),
+    Odd("two topic aliases", [send(publish(b"a", properties=ALIAS * 2))], ends="two topic aliases", goodbye=0x82),
+    Odd("half a topic alias", [send(publish(b"a", properties=b"\x23\0"))], ends="alias that is cut off", goodbye=0x81),
+    Odd("a topic alias at QoS 2", [send(publish(b"two", qos=2, packet_id=7, properties=ALIAS) + publish(b"", properties=ALIAS)), expect(PUBREC)], delivered=2),
+    Odd("a topic alias for an unreadable topic", [send(publish(b"\xff", properties=ALIAS) + publish(b"", properties=ALIAS) + publish(b"ok", properties=ALIAS) + publish(b"", properties=ALIAS))], malformed=2, delivered=2),
+    Odd("a topic alias with other properties", [send(publish(b"a", properties=b"\x01\1" + ALIAS + b"\x0b\1") + publish(b"", properties=b"\x03\0\1t" + ALIAS))], delivered=2),
+]  # fmt: skip
+
 SUBSCRIBING = [
     Odd("silence after SUBSCRIBE", [expect(SUBSCRIBE), wait(4)], wants=("a",), ends="does not answer"),
     Odd("close after SUBSCRIBE", [expect(SUBSCRIBE), CLOSE], wants=("a",), ends="closed the connection"),
@@ -117,4 +132,4 @@ PUBLISHING = [
     Odd("reset instead of PUBACK", [expect(PUBLISH), RESET], publishes=1, outcome=UNKNOWN, ends="the broker"),
 ]  # fmt: skip
 
-CASES = [*RECEIVING, *SUBSCRIBING, *PUBLISHING]
+CASES = [*RECEIVING, *ALIASES, *SUBSCRIBING, *PUBLISHING]
