@@ -263,6 +263,24 @@ export interface ClientsUpdate {
 }
 
 /**
+ * Acknowledgement of `credit`: how many frames may be sent now; null when refused.
+ */
+export interface CreditReply {
+  ok: boolean;
+  frames: number | null;
+  message: string | null;
+}
+
+/**
+ * Payload of `credit`: so many more message frames may be sent, replays included.
+ *
+ * From the first one on nothing is sent without credit. At most 64 are kept.
+ */
+export interface CreditRequest {
+  frames: number;
+}
+
+/**
  * Any refused request: a short code, a sentence that says what to do, the field if one.
  */
 export interface ErrorReply {
@@ -285,9 +303,13 @@ export interface FilterReply {
 
 /**
  * Payload of `subscribe` and `unsubscribe`.
+ *
+ * `after` is for `subscribe` after a reconnect: `epoch` and `seq` of the last frame that
+ * was no replay. What came since is replayed as far as it is still there.
  */
 export interface FilterRequest {
   filter: string;
+  after?: LogPosition | null;
 }
 
 /**
@@ -335,6 +357,14 @@ export interface LevelsReply {
 }
 
 /**
+ * A place in the message log: as `epoch` and `seq` of a frame or a message.
+ */
+export interface LogPosition {
+  epoch: number;
+  seq: number;
+}
+
+/**
  * MQTT 5 properties of a PUBLISH packet (MQTT 5.0, 3.3.2.3); binary data in base64.
  */
 export interface MessageProperties {
@@ -373,10 +403,12 @@ export interface MessageReceived {
 /**
  * Messages of this viewer's filters since the frame before.
  *
- * `seq` is the last position in the log the frame has reached. `dropped` counts messages of
- * this viewer's filters that were left out since the frame before because there were too many;
- * `gap` is true when an unknown number was lost in between (log trimmed, new epoch).
- * `replay` marks messages from before the subscription.
+ * `seq` is the last position in the log the frame has reached. Left out since the frame before:
+ * `conflated` messages, because the viewer was slow and a newer one of the same topic was kept;
+ * `dropped` messages, because there were too many even so. `gap` is true when messages were
+ * lost in between (log trimmed, new epoch); `missing` is how many numbers of the log are not
+ * there, those of other filters included, and null when that cannot be known. `replay` marks
+ * messages from before the subscription.
  */
 export interface MessagesFrame {
   epoch: number;
@@ -385,6 +417,8 @@ export interface MessagesFrame {
   messages: MessageReceived[];
   gap: boolean;
   replay: boolean;
+  conflated: number;
+  missing: number | null;
 }
 
 /**
@@ -724,6 +758,7 @@ export interface ClientEvents {
   subscribe: (request: FilterRequest, ack: (reply: FilterReply) => void) => void;
   unsubscribe: (request: FilterRequest, ack: (reply: FilterReply) => void) => void;
   publish: (request: PublishRequest, ack: (reply: PublishReply) => void) => void;
+  credit: (request: CreditRequest, ack: (reply: CreditReply) => void) => void;
 }
 
 /** Every JSON route: its query, its body, and what status 200 carries. */

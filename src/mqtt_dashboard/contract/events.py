@@ -1,7 +1,8 @@
 """Socket.IO events: names and payloads. Websocket transport only.
 
 A browser sends ``subscribe`` / ``unsubscribe`` / ``publish`` and reads the acknowledgement; the
-server sends the five events of `SERVER_EVENTS`.
+server sends the five events of `SERVER_EVENTS`. A client that sends ``credit`` gets as many message
+frames as it allows; one that never does gets frames at a modest fixed rate.
 """
 
 from typing import Annotated, Final
@@ -25,15 +26,20 @@ TOPICS_UPDATE: Final = "topics_update"
 SUBSCRIBE: Final = "subscribe"
 UNSUBSCRIBE: Final = "unsubscribe"
 PUBLISH: Final = "publish"
+CREDIT: Final = "credit"
+
+MAX_CREDIT: Final = 64
 
 
 class MessagesFrame(Struct, kw_only=True, frozen=True):
     """Messages of this viewer's filters since the frame before.
 
-    ``seq`` is the last position in the log the frame has reached. ``dropped`` counts messages of
-    this viewer's filters that were left out since the frame before because there were too many;
-    ``gap`` is true when an unknown number was lost in between (log trimmed, new epoch).
-    ``replay`` marks messages from before the subscription.
+    ``seq`` is the last position in the log the frame has reached. Left out since the frame before:
+    ``conflated`` messages, because the viewer was slow and a newer one of the same topic was kept;
+    ``dropped`` messages, because there were too many even so. ``gap`` is true when messages were
+    lost in between (log trimmed, new epoch); ``missing`` is how many numbers of the log are not
+    there, those of other filters included, and null when that cannot be known. ``replay`` marks
+    messages from before the subscription.
     """
 
     epoch: int
@@ -42,12 +48,26 @@ class MessagesFrame(Struct, kw_only=True, frozen=True):
     messages: list[MessageReceived]
     gap: bool = False
     replay: bool = False
+    conflated: int = 0
+    missing: int | None = None
+
+
+class LogPosition(Struct, kw_only=True, frozen=True):
+    """A place in the message log: as ``epoch`` and ``seq`` of a frame or a message."""
+
+    epoch: Annotated[int, Meta(ge=0)]
+    seq: Annotated[int, Meta(ge=0)]
 
 
 class FilterRequest(Struct, kw_only=True, frozen=True):
-    """Payload of ``subscribe`` and ``unsubscribe``."""
+    """Payload of ``subscribe`` and ``unsubscribe``.
+
+    ``after`` is for ``subscribe`` after a reconnect: ``epoch`` and ``seq`` of the last frame that
+    was no replay. What came since is replayed as far as it is still there.
+    """
 
     filter: Annotated[str, Meta(min_length=1, max_length=65535)]
+    after: LogPosition | None = None
 
 
 class FilterReply(Struct, kw_only=True, frozen=True):
@@ -62,6 +82,23 @@ class FilterReply(Struct, kw_only=True, frozen=True):
     watched: bool | None = None
 
 
+class CreditRequest(Struct, kw_only=True, frozen=True):
+    """Payload of ``credit``: so many more message frames may be sent, replays included.
+
+    From the first one on nothing is sent without credit. At most 64 are kept.
+    """
+
+    frames: Annotated[int, Meta(ge=1, le=MAX_CREDIT)]
+
+
+class CreditReply(Struct, kw_only=True, frozen=True):
+    """Acknowledgement of ``credit``: how many frames may be sent now; null when refused."""
+
+    ok: bool
+    frames: int | None = None
+    message: str | None = None
+
+
 SERVER_EVENTS: Final[dict[str, type[Struct]]] = {
     BROKER_STATS: BrokerStatsReply,
     BROKER_STATUS: BrokerStatusReply,
@@ -74,4 +111,5 @@ CLIENT_EVENTS: Final[dict[str, tuple[type[Struct], type[Struct]]]] = {
     SUBSCRIBE: (FilterRequest, FilterReply),
     UNSUBSCRIBE: (FilterRequest, FilterReply),
     PUBLISH: (PublishRequest, PublishReply),
+    CREDIT: (CreditRequest, CreditReply),
 }

@@ -20,12 +20,13 @@ from mqtt_dashboard.config import DashboardSettings
 from mqtt_dashboard.dashboard import responses, wire
 from mqtt_dashboard.dashboard.census import Census
 from mqtt_dashboard.dashboard.counters import Counters
-from mqtt_dashboard.dashboard.fanout import FRAME_INTERVAL_S, Fanout
+from mqtt_dashboard.dashboard.fanout import Fanout
 from mqtt_dashboard.dashboard.follower import EventFollower, Heartbeat, LogFollower, Pulse
 from mqtt_dashboard.dashboard.interests import Interests
 from mqtt_dashboard.dashboard.loops import Loop
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.publisher import Publisher
+from mqtt_dashboard.dashboard.resume import Resumer
 from mqtt_dashboard.dashboard.routes import (
     broker,
     clients,
@@ -44,6 +45,8 @@ EXTENSION: Final = "mqtt_dashboard"
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 IDLE_TURN_S: Final = 5.0
 STOP_LOOK_S: Final = 0.25
+# What arrives within this time leaves together.
+GATHER_S: Final = 0.01
 
 
 class Worker:
@@ -114,7 +117,9 @@ def create_app(settings: DashboardSettings, store: DashboardStore, clock: Clock)
     parts = Parts(
         settings, store.settings, clock, counters, store, state, fanout, publisher, census, loops
     )
-    SocketHandlers(state, fanout, interests, publisher, clock, counters).register(server)
+    resumer = Resumer(store, fanout, clock, counters)
+    handlers = SocketHandlers(state, fanout, resumer, interests, publisher, clock, counters)
+    handlers.register(server)
     _register(app, parts)
     app.wsgi_app = Gate(app.wsgi_app, door, counters)  # type: ignore[method-assign]
     app.extensions[EXTENSION] = Worker(parts, interests, outlet, stopping)
@@ -162,11 +167,13 @@ def _register(app: flask.Flask, parts: Parts) -> None:
 
 
 def _flusher(fanout: Fanout, stopping: threading.Event) -> Any:
+    wait_s: float | None = None
+
     def turn() -> None:
-        if fanout.due.wait(IDLE_TURN_S):
-            started = time.monotonic()
-            fanout.due.clear()
-            fanout.flush()
-            stopping.wait(max(0.0, started + FRAME_INTERVAL_S - time.monotonic()))
+        nonlocal wait_s
+        fanout.due.wait(IDLE_TURN_S if wait_s is None else wait_s)
+        fanout.due.clear()
+        wait_s = fanout.flush()
+        stopping.wait(GATHER_S)
 
     return turn

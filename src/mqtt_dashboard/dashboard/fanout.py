@@ -1,47 +1,37 @@
-"""From the message log to the viewers: per-viewer filters, bounded buffers, counted drops.
+"""From the message log to the viewers: per-viewer filters, bounded backlogs, counted losses.
 
-Frames leave about ten times a second at most. A viewer that does not read gets nothing put into its
-socket's queue (which has no bound of its own) and is cut after a while; whatever it misses is
-counted in its next frame.
+A viewer that does not read or gives no credit gets nothing put into its socket's queue (which has
+no bound of its own) and is cut after a while; what it misses is counted in its next frame.
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import islice
-from typing import Final, Protocol, cast
+from typing import Final
 
-from mqtt_dashboard import logs
 from mqtt_dashboard.clock import Clock
-from mqtt_dashboard.contract import codec, events
-from mqtt_dashboard.contract.events import MessagesFrame
-from mqtt_dashboard.contract.messages import Batch, MessageReceived
+from mqtt_dashboard.contract.messages import Batch
+from mqtt_dashboard.dashboard.audiences import SKIP_S, Audiences
 from mqtt_dashboard.dashboard.counters import Counters
-from mqtt_dashboard.dashboard.matching import FilterSet, Matcher, matches_any
-from mqtt_dashboard.dashboard.viewers import Audience, Item, Ring, Viewer, newest_within
+from mqtt_dashboard.dashboard.frames import CUT_AFTER_S, FrameSender, Outlet
+from mqtt_dashboard.dashboard.matching import FilterSet, matches_any
+from mqtt_dashboard.dashboard.ring import (
+    FRAME_BYTES,
+    Item,
+    Position,
+    Ring,
+    frames_of,
+    items_of,
+    newest_within,
+)
+from mqtt_dashboard.dashboard.viewers import Account, Replay, Resume, Viewer
 from mqtt_dashboard.errors import QueueFullError
 
-# Ten frames a second, and a little room: a source of just ten a second is never made to wait.
-FRAME_INTERVAL_S: Final = 0.09
 FILTERS_PER_VIEWER: Final = 20
 MAX_VIEWERS: Final = 2000
 REPLAYED: Final = 50
-UNREAD_LIMIT: Final = 3
-CUT_AFTER_S: Final = 20.0
-
-_log = logs.get(__name__)
-
-
-class Outlet(Protocol):
-    """The sockets of this worker."""
-
-    def send(self, sids: Sequence[str], event: str, document: bytes) -> None:
-        """Queue one event, already in JSON, for some viewers; must not block."""
-
-    def unread(self, sid: str) -> int:
-        """Return how many packets wait in a viewer's queue."""
-
-    def cut(self, sid: str) -> None:
-        """Close a viewer's connection at once."""
+REPLAY_MESSAGES: Final = 2000
+REPLAY_BYTES: Final = 1024 * 1024
 
 
 class Fanout:
@@ -55,18 +45,15 @@ class Fanout:
         payload_limit: int,
         cut_after_s: float = CUT_AFTER_S,
     ) -> None:
-        self._outlet = outlet
         self._clock = clock
         self._counters = counters
-        self._payload_limit = payload_limit
-        self._cut_after_s = cut_after_s
+        self._sender = FrameSender(outlet, clock, counters, cut_after_s)
         self._lock = threading.RLock()
         self._viewers: dict[str, Viewer] = {}
-        self._audiences: dict[FilterSet, Audience] = {}
-        self._matcher = Matcher()
+        self._audiences = Audiences(self._sender)
         self._ring = Ring()
-        self._epoch = 0
-        self._seq = 0
+        self._position = Position(0, 0)
+        self.payload_limit = payload_limit
         self.watched = threading.Event()
         self.primed = threading.Event()
         self.due = threading.Event()
@@ -82,12 +69,11 @@ class Fanout:
     def leave(self, sid: str) -> FilterSet:
         """Forget a viewer; return the filters it had."""
         with self._lock:
-            viewer = self._viewers.get(sid)
+            viewer = self._viewers.pop(sid, None)
             if viewer is None:
                 return frozenset()
             filters = viewer.filters
             self._move(viewer, frozenset())
-            del self._viewers[sid]
             return filters
 
     def viewer_count(self) -> int:
@@ -103,8 +89,32 @@ class Fanout:
         with self._lock:
             return sum(len(viewer.backlog) for viewer in self._viewers.values())
 
-    def watch(self, sid: str, topic_filter: str) -> bool:
-        """Add a filter to a viewer and replay recent messages; return whether it is new."""
+    def account(self, sid: str) -> Account | None:
+        """Return where a viewer's matched messages are, without those of the frame to come."""
+        with self._lock:
+            viewer = self._viewers.get(sid)
+            return None if viewer is None else viewer.account()
+
+    def credit(self, sid: str, frames: int) -> int:
+        """Allow a viewer more frames; return how many it may be sent now."""
+        with self._lock:
+            viewer = self._viewers.get(sid)
+            if viewer is None:
+                return 0
+            if viewer.credit.left is None:
+                self._audiences.exit(viewer)
+                viewer.credit.add(frames)
+                self._audiences.enter(viewer)
+            else:
+                viewer.credit.add(frames)
+            self._wake(viewer)
+            return viewer.credit.left or 0
+
+    def watch(self, sid: str, topic_filter: str, after: Position | None = None) -> bool:
+        """Add a filter to a viewer and replay recent messages; return whether it is new.
+
+        With ``after`` nothing live is sent until `finish_resume` brought what came since.
+        """
         with self._lock:
             viewer = self._viewers.get(sid)
             if viewer is None or topic_filter in viewer.filters:
@@ -115,11 +125,17 @@ class Fanout:
                     "stop watching one first"
                 )
             before = viewer.filters
+            upto = self._position if self.primed.is_set() else None
+            if after is not None:
+                viewer.resuming[topic_filter] = Resume(topic_filter, after, before, upto)
+                if upto is not None:
+                    self._skip_known(viewer, after, upto)
             self._move(viewer, before | {topic_filter})
-            if self.primed.is_set():
-                self._replay(viewer, topic_filter, before)
-            else:
-                viewer.wants_replay.add(topic_filter)
+            if after is None:
+                if upto is not None:
+                    self._replay(viewer, topic_filter, before)
+                else:
+                    viewer.wants_replay.add(topic_filter)
             return True
 
     def unwatch(self, sid: str, topic_filter: str) -> bool:
@@ -131,17 +147,44 @@ class Fanout:
             self._move(viewer, viewer.filters - {topic_filter})
             return True
 
+    # Resumed subscriptions -------------------------------------------------------------------
+    def open_resume(self, sid: str, topic_filter: str) -> Resume | None:
+        """Return what a resumed subscription still has to be brought, None when nothing."""
+        with self._lock:
+            viewer = self._viewers.get(sid)
+            return None if viewer is None else viewer.resuming.get(topic_filter)
+
+    def recent(self) -> list[Item]:
+        """Return the ring's messages, newest first."""
+        with self._lock:
+            return list(self._ring.newest_first())
+
+    def finish_resume(self, sid: str, resume: Resume, found: Replay) -> None:
+        """Queue what was found for a resumed subscription; live messages follow it."""
+        with self._lock:
+            viewer = self._viewers.get(sid)
+            if viewer is None or viewer.resuming.get(resume.topic_filter) is not resume:
+                return
+            del viewer.resuming[resume.topic_filter]
+            self._queue_replay(viewer, found)
+
     # Messages, from the follower -------------------------------------------------------------
     def prime(self, batches: Iterable[Batch]) -> None:
         """Fill the ring with recent batches, oldest first, and replay to those who wait."""
         with self._lock:
             self._ring.clear()
             for batch in batches:
-                for item in _items(batch):
+                for item in items_of(batch, self.payload_limit):
                     self._ring.add(item)
-                    self._epoch, self._seq = item.epoch, item.seq
+                    self._position = item.position
             self.primed.set()
             for viewer in self._viewers.values():
+                for resume in viewer.resuming.values():
+                    if resume.upto is None:
+                        resume.upto = self._position
+                        self._audiences.exit(viewer)
+                        self._skip_known(viewer, resume.after, self._position)
+                        self._audiences.enter(viewer)
                 for topic_filter in sorted(viewer.wants_replay):
                     self._replay(viewer, topic_filter, viewer.filters - viewer.wants_replay)
                     viewer.wants_replay.discard(topic_filter)
@@ -158,173 +201,84 @@ class Fanout:
     def deliver(self, batch: Batch) -> None:
         """Queue a batch for all whose filters match."""
         with self._lock:
-            for item in _items(batch):
+            for item in items_of(batch, self.payload_limit):
                 self._ring.add(item)
-                for filters in self._matcher.match(item.message.topic):
-                    self._audiences[filters].add(item)
-            self._epoch = batch.epoch
-            self._seq = batch.first_seq + len(batch.messages) - 1
+                self._audiences.add(item)
+            self._position = Position(batch.epoch, batch.first_seq + len(batch.messages) - 1)
         self.due.set()
 
     def mark_gap(self) -> None:
         """Tell all who watch that an unknown number of messages was lost here."""
         with self._lock:
             self._counters.add("log_gaps")
-            for audience in self._audiences.values():
-                audience.gap = True
+            self._audiences.mark_gap()
         self.due.set()
 
     # Frames, from the flusher ----------------------------------------------------------------
-    def flush(self) -> None:
-        """Send what is queued to all who read; keep or drop it for the others."""
+    def flush(self) -> float | None:
+        """Send what is due to all who may get it; return the seconds until more is due."""
         with self._lock:
-            for audience in list(self._audiences.values()):
-                self._flush_audience(audience)
-            if any(viewer.behind for viewer in self._viewers.values()):
-                self.due.set()
+            return self._audiences.flush(self._clock.monotonic(), self._position)
 
     def tell(self, event: str, document: bytes) -> None:
         """Send a state event to all viewers that read."""
         with self._lock:
-            sids = [one.sid for one in list(self._viewers.values()) if self._reads(one)]
-            self._counters.add("events_skipped", event, len(self._viewers) - len(sids))
-            if sids:
-                self._outlet.send(sids, event, document)
+            self._sender.tell(list(self._viewers.values()), event, document)
 
     def tell_one(self, sid: str, event: str, document: bytes) -> None:
         """Send a state event to one viewer."""
         with self._lock:
             if sid in self._viewers:
-                self._outlet.send([sid], event, document)
+                self._sender.tell_one(self._viewers[sid], event, document)
 
     # Inside ----------------------------------------------------------------------------------
-    def _flush_audience(self, audience: Audience) -> None:
-        items, matched, gap = audience.take()
-        together: list[str] = []
-        fitting = newest_within(items, self._payload_limit)
-        for viewer in list(audience.viewers.values()):
-            self._count_matched(viewer, matched)
-            reads = self._reads(viewer)
-            if reads and not viewer.behind:
-                self._count_sent(viewer, len(fitting))
-                self._count_dropped(viewer, matched - len(fitting), "too_many")
-                together.append(viewer.sid)
-                continue
-            viewer.gap = viewer.gap or gap
-            dropped = viewer.absorb(items, matched - len(items))
-            self._counters.add("viewer_messages_dropped", "too_many" if reads else "slow", dropped)
-            if reads:
-                self._send_own(viewer)
-        if together and (matched or gap):
-            self._send(together, fitting, matched - len(fitting), gap=gap)
+    def _move(self, viewer: Viewer, filters: FilterSet) -> None:
+        """Change a viewer's filters; what was queued before stays its own."""
+        self._audiences.exit(viewer)
+        viewer.filters = filters
+        self._counters.add("viewer_messages_dropped", "unwanted", viewer.forget_unwanted())
+        self._audiences.enter(viewer)
+        self._wake(viewer)
+        if self._audiences:
+            self.watched.set()
+        else:
+            self.watched.clear()
 
-    def _send_own(self, viewer: Viewer) -> None:
-        items = list(viewer.backlog)
-        fitting = newest_within(items, self._payload_limit)
-        self._count_dropped(viewer, len(items) - len(fitting), "too_many")
-        dropped = viewer.unreported + len(items) - len(fitting)
-        gap = viewer.gap
-        viewer.backlog.clear()
-        viewer.unreported, viewer.gap = 0, False
-        if fitting or dropped or gap:
-            self._count_sent(viewer, len(fitting))
-            self._send([viewer.sid], fitting, dropped, gap=gap)
-
-    def _send(
-        self,
-        sids: list[str],
-        items: list[Item],
-        dropped: int,
-        *,
-        gap: bool = False,
-        replay: bool = False,
-    ) -> None:
-        raw = [item.raw(self._payload_limit) for item in items]
-        frame = MessagesFrame(
-            epoch=self._epoch,
-            seq=self._seq,
-            dropped=dropped,
-            messages=cast(list[MessageReceived], raw),
-            gap=gap,
-            replay=replay,
-        )
-        self._counters.add("frames", amount=len(sids))
-        self._outlet.send(sids, events.MQTT_MESSAGES, codec.encode(frame))
+    def _wake(self, viewer: Viewer) -> None:
+        audience = self._audiences.of(viewer)
+        if audience is not None and viewer.behind:
+            self._audiences.dirty.add(audience)
+            self.due.set()
 
     def _replay(self, viewer: Viewer, topic_filter: str, seen: FilterSet) -> None:
         wanted = frozenset([topic_filter])
         found = (
             item
             for item in self._ring.newest_first()
-            if matches_any(wanted, item.message.topic) and not matches_any(seen, item.message.topic)
+            if matches_any(wanted, item.topic) and not matches_any(seen, item.topic)
         )
-        items = newest_within(list(islice(found, REPLAYED))[::-1], self._payload_limit)
-        if items and self._reads(viewer):
-            self._counters.add("viewer_messages_replayed", amount=len(items))
-            self._send([viewer.sid], items, 0, replay=True)
+        items = newest_within(list(islice(found, REPLAYED))[::-1], FRAME_BYTES)
+        if items:
+            self._queue_replay(viewer, Replay(topic_filter, items, self._position))
 
-    def _move(self, viewer: Viewer, filters: FilterSet) -> None:
-        """Change a viewer's filters; what was queued before is settled under the old ones."""
-        for key in (viewer.filters, filters):
-            if key in self._audiences:
-                self._settle(self._audiences[key])
-        if viewer.filters:
-            self._audiences[viewer.filters].viewers.pop(viewer.sid)
-            if not self._audiences[viewer.filters].viewers:
-                del self._audiences[viewer.filters]
-                self._matcher.remove(viewer.filters)
-        viewer.filters = filters
-        viewer.wants_replay &= filters
-        if filters:
-            if filters not in self._audiences:
-                self._audiences[filters] = Audience(filters)
-                self._matcher.add(filters)
-            self._audiences[filters].viewers[viewer.sid] = viewer
-        self._counters.add("viewer_messages_dropped", "unwanted", viewer.forget_unwanted())
-        if self._audiences:
-            self.watched.set()
-        else:
-            self.watched.clear()
+    def _queue_replay(self, viewer: Viewer, found: Replay) -> None:
+        """Queue a replay in frames, within the viewer's budget; the first one leaves at once."""
+        queued = [item for one in viewer.replays for item in one.items]
+        room = REPLAY_BYTES - sum(item.weight for item in queued)
+        fitting = newest_within(found.items[-REPLAY_MESSAGES:], room)
+        cut = len(fitting) < len(found.items)
+        idle = not viewer.replays
+        for number, items in enumerate(frames_of(fitting) or [[]]):
+            first = number == 0
+            gap, missing = first and (found.gap or cut), None if cut or not first else found.missing
+            if items or gap:
+                one = Replay(found.topic_filter, items, found.upto, gap, missing)
+                viewer.replays.append(one)
+        if idle:
+            self._sender.replay(viewer)
+        self._wake(viewer)
 
-    def _settle(self, audience: Audience) -> None:
-        items, matched, gap = audience.take()
-        for viewer in audience.viewers.values():
-            self._count_matched(viewer, matched)
-            dropped = viewer.absorb(items, matched - len(items))
-            self._counters.add("viewer_messages_dropped", "too_many", dropped)
-            viewer.gap = viewer.gap or gap
-        if matched or gap:
-            self.due.set()
-
-    def _reads(self, viewer: Viewer) -> bool:
-        if self._outlet.unread(viewer.sid) < UNREAD_LIMIT:
-            viewer.silent_since = None
-            return True
-        now = self._clock.monotonic()
-        if viewer.silent_since is None:
-            viewer.silent_since = now
-        elif now - viewer.silent_since > self._cut_after_s:
-            viewer.silent_since = now
-            self._counters.add("viewers_cut", "not_reading")
-            _log.warning("viewer.cut", sid=viewer.sid, reason="does not read")
-            self._outlet.cut(viewer.sid)
-        return False
-
-    def _count_matched(self, viewer: Viewer, amount: int) -> None:
-        viewer.matched += amount
-        self._counters.add("viewer_messages_matched", amount=amount)
-
-    def _count_sent(self, viewer: Viewer, amount: int) -> None:
-        viewer.sent += amount
-        self._counters.add("viewer_messages_sent", amount=amount)
-
-    def _count_dropped(self, viewer: Viewer, amount: int, reason: str) -> None:
-        viewer.dropped += amount
-        self._counters.add("viewer_messages_dropped", reason, amount)
-
-
-def _items(batch: Batch) -> Iterable[Item]:
-    return (
-        Item(message, batch.epoch, batch.first_seq + offset)
-        for offset, message in enumerate(batch.messages)
-    )
+    def _skip_known(self, viewer: Viewer, after: Position, upto: Position) -> None:
+        """Do not deliver again what another worker, further than this one, sent already."""
+        if after > upto and after.epoch == upto.epoch:
+            viewer.skip = (after, self._clock.monotonic() + SKIP_S)

@@ -24,8 +24,8 @@ from mqtt_dashboard.contract.messages import (
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.fanout import Fanout
 from mqtt_dashboard.dashboard.interests import Interests
+from mqtt_dashboard.dashboard.ring import RING_MESSAGES
 from mqtt_dashboard.dashboard.state import ReadModel, outline
-from mqtt_dashboard.dashboard.viewers import RING_MESSAGES
 from mqtt_dashboard.errors import BusError, BusRefusedError, ContractError
 
 BEAT_S: Final = 1.0

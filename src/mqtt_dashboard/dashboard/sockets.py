@@ -17,11 +17,13 @@ from mqtt_dashboard import logs
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.contract import codec, events, topics
 from mqtt_dashboard.contract.api import PublishReply, PublishRequest
-from mqtt_dashboard.contract.events import FilterReply, FilterRequest
+from mqtt_dashboard.contract.events import CreditReply, CreditRequest, FilterReply, FilterRequest
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.fanout import Fanout
 from mqtt_dashboard.dashboard.interests import Interests
 from mqtt_dashboard.dashboard.publisher import FieldError, Publisher, UnavailableError
+from mqtt_dashboard.dashboard.resume import Resumer
+from mqtt_dashboard.dashboard.ring import Position
 from mqtt_dashboard.dashboard.state import ReadModel
 from mqtt_dashboard.errors import QueueFullError, TopicError
 
@@ -39,12 +41,13 @@ class RefusedError(Exception):
 
 
 class SocketHandlers:
-    """The five handlers and the limits of each socket."""
+    """The handlers and the limits of each socket."""
 
     def __init__(
         self,
         state: ReadModel,
         fanout: Fanout,
+        resumer: Resumer,
         interests: Interests,
         publisher: Publisher,
         clock: Clock,
@@ -52,6 +55,7 @@ class SocketHandlers:
     ) -> None:
         self._state = state
         self._fanout = fanout
+        self._resumer = resumer
         self._interests = interests
         self._publisher = publisher
         self._clock = clock
@@ -67,6 +71,8 @@ class SocketHandlers:
         server.on_event(events.SUBSCRIBE, self._guarded(self._subscribe, _filter_refused))
         server.on_event(events.UNSUBSCRIBE, self._guarded(self._unsubscribe, _filter_refused))
         server.on_event(events.PUBLISH, self._guarded(self._publish, _publish_refused))
+        credit = self._guarded(self._credit, _credit_refused, limited=False)
+        server.on_event(events.CREDIT, credit)
 
     def _connect(self, _auth: object = None) -> bool:
         """Take the viewer and tell it everything that is known at once."""
@@ -101,14 +107,17 @@ class SocketHandlers:
             self._interests.unwant(topic_filter)
 
     def _subscribe(self, sid: str, data: object) -> FilterReply:
-        topic_filter = _checked_filter(_converted(data, FilterRequest).filter)
+        request = _converted(data, FilterRequest)
+        topic_filter = _checked_filter(request.filter)
+        after = request.after and Position(request.after.epoch, request.after.seq)
         try:
-            is_new = self._fanout.watch(sid, topic_filter)
+            is_new = self._fanout.watch(sid, topic_filter, after)
         except QueueFullError as error:
             raise RefusedError(str(error)) from error
         watched = self._interests.want(topic_filter) if is_new else self._state.covers(topic_filter)
         # The replay goes out before the acknowledgement: whatever follows it is live.
         self._fanout.primed.wait(PRIMING_S)
+        self._resumer.serve(sid, topic_filter)
         return FilterReply(ok=True, filter=topic_filter, watched=watched)
 
     def _unsubscribe(self, sid: str, data: object) -> FilterReply:
@@ -117,6 +126,10 @@ class SocketHandlers:
             raise RefusedError("this filter is not watched here")
         self._interests.unwant(topic_filter)
         return FilterReply(ok=True, filter=topic_filter)
+
+    def _credit(self, sid: str, data: object) -> CreditReply:
+        frames = self._fanout.credit(sid, _converted(data, CreditRequest).frames)
+        return CreditReply(ok=True, frames=frames)
 
     def _publish(self, sid: str, data: object) -> PublishReply:
         request = _converted(data, PublishRequest)
@@ -141,6 +154,8 @@ class SocketHandlers:
         self,
         handler: Callable[[str, object], msgspec.Struct],
         refuse: Callable[[object, str], msgspec.Struct],
+        *,
+        limited: bool = True,
     ) -> Callable[..., Any]:
         """Wrap a handler: limits first, and no client ever sees or causes a traceback."""
 
@@ -148,7 +163,8 @@ class SocketHandlers:
             data = args[0] if args else None
             sid = _sid()
             try:
-                self._limit(sid)
+                if limited:
+                    self._limit(sid)
                 reply = handler(sid, data)
             except RefusedError as error:
                 self._counters.add("socket_requests_refused")
@@ -201,6 +217,10 @@ def _asked(data: object, name: str) -> str:
 
 def _filter_refused(data: object, message: str) -> FilterReply:
     return FilterReply(ok=False, filter=_asked(data, "filter"), message=message)
+
+
+def _credit_refused(_data: object, message: str) -> CreditReply:
+    return CreditReply(ok=False, message=message)
 
 
 def _publish_refused(data: object, message: str) -> PublishReply:

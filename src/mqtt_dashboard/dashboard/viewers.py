@@ -1,46 +1,72 @@
-"""One viewer's account, those who share a set of filters, and the ring of recent messages.
+"""One viewer's account, and those who share a set of filters.
 
 Plain data with no lock: everything here is used under the fan-out's lock. For each viewer
-``matched = sent + dropped + buffered`` holds at every moment.
+``matched = sent + conflated + dropped + buffered`` holds at every moment.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
-
-from mqtt_dashboard.contract import codec
-from mqtt_dashboard.contract.messages import LogMessage
+from mqtt_dashboard.dashboard.backlog import Backlog, Losses
+from mqtt_dashboard.dashboard.credits import Credit
 from mqtt_dashboard.dashboard.matching import FilterSet, matches_any
+from mqtt_dashboard.dashboard.ring import FRAME_BYTES, FRAME_MESSAGES, Item, Position
 
-FRAME_MESSAGES: Final = 200
-FRAME_BYTES: Final = 512 * 1024
-RING_MESSAGES: Final = 2000
-RING_BYTES: Final = 4 * 1024 * 1024
+BACKLOG_TOPICS: Final = 1000
+BACKLOG_BYTES: Final = 512 * 1024
 
 
-class Item:
-    """A message with its place in the log; turned into JSON once, when first sent."""
+@dataclass(slots=True)
+class Replay:
+    """A frame of messages from before a subscription, waiting to be sent."""
 
-    __slots__ = ("_raw", "epoch", "message", "seq")
+    topic_filter: str
+    items: list[Item]
+    upto: Position
+    gap: bool = False
+    missing: int | None = None
 
-    def __init__(self, message: LogMessage, epoch: int, seq: int) -> None:
-        self.message = message
-        self.epoch = epoch
-        self.seq = seq
-        self._raw: msgspec.Raw | None = None
 
-    def raw(self, limit: int) -> msgspec.Raw:
-        """Return the public document in JSON; long payloads are cut."""
-        if self._raw is None:
-            document = codec.to_document(self.message, epoch=self.epoch, seq=self.seq, limit=limit)
-            self._raw = msgspec.Raw(codec.encode(document))
-        return self._raw
+@dataclass(slots=True)
+class Resume:
+    """A subscription that continues behind a position; nothing live is sent until it is served.
 
-    def weight(self, limit: int) -> int:
-        """Return about how many bytes the document takes."""
-        return min(len(self.message.payload), limit) + len(self.message.topic) + 160
+    ``upto`` is the last position that is not delivered live, None while that is not known.
+    """
+
+    topic_filter: str
+    after: Position
+    seen: FilterSet
+    upto: Position | None
+
+
+@dataclass(slots=True)
+class Share:
+    """What an audience has collected for all its members since the frame before."""
+
+    items: list[Item]
+    losses: Losses
+    gap: bool
+
+    @property
+    def matched(self) -> int:
+        """Return how many messages matched."""
+        return len(self.items) + self.losses.conflated + self.losses.dropped
+
+    def __bool__(self) -> bool:
+        return bool(self.items) or bool(self.losses) or self.gap
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where the messages that matched one viewer's filters are."""
+
+    matched: int
+    sent: int
+    conflated: int
+    dropped: int
+    buffered: int
 
 
 class Viewer:
@@ -49,92 +75,98 @@ class Viewer:
     def __init__(self, sid: str) -> None:
         self.sid = sid
         self.filters: FilterSet = frozenset()
-        self.backlog: deque[Item] = deque()
+        self.credit = Credit()
+        self.backlog = Backlog(BACKLOG_TOPICS, FRAME_MESSAGES, BACKLOG_BYTES)
+        self.replays: deque[Replay] = deque()
+        self.resuming: dict[str, Resume] = {}
         self.wants_replay: set[str] = set()
+        self.skip: tuple[Position, float] | None = None
         self.gap = False
-        self.unreported = 0
         self.matched = 0
         self.sent = 0
-        self.dropped = 0
+        self.lost = Losses()
+        self.unreported = Losses()
         self.silent_since: float | None = None
 
     @property
     def behind(self) -> bool:
         """Tell whether something waits for this viewer alone."""
-        return bool(self.backlog) or self.unreported > 0 or self.gap
+        return bool(self.replays or self.backlog or self.unreported or self.gap)
 
-    def absorb(self, items: Iterable[Item], left_out: int) -> int:
-        """Buffer matched messages, the newest win; return how many were dropped."""
-        self.backlog.extend(items)
-        dropped = left_out
-        while len(self.backlog) > FRAME_MESSAGES:
-            self.backlog.popleft()
-            dropped += 1
-        self.unreported += dropped
-        self.dropped += dropped
-        return dropped
+    def absorb(self, share: Share) -> Losses:
+        """Buffer what the others are sent now; return what had to give way."""
+        self.matched += share.matched
+        self.gap = self.gap or share.gap
+        for item in share.items:
+            self.backlog.add(item)
+        lost = self.backlog.take_losses()
+        lost.add(share.losses)
+        self.lost.add(lost)
+        self.unreported.add(lost)
+        return lost
+
+    def count(self, share: Share) -> None:
+        """Account for what is sent to this viewer together with others."""
+        self.matched += share.matched
+        self.sent += len(share.items)
+        self.lost.add(share.losses)
 
     def forget_unwanted(self) -> int:
         """Drop what waits but is not wanted any more; return how many."""
-        kept = deque(one for one in self.backlog if matches_any(self.filters, one.message.topic))
-        lost = len(self.backlog) - len(kept)
-        self.backlog = kept
-        self.dropped += lost
+        wanted = {one: matches_any(self.filters, one) for one in self.backlog.topics()}
+        lost = 0 if all(wanted.values()) else self.backlog.keep_only(wanted)
+        self.lost.dropped += lost
+        self.wants_replay &= self.filters
+        for one in set(self.resuming) - self.filters:
+            del self.resuming[one]
+        self.replays = deque(one for one in self.replays if one.topic_filter in self.filters)
         return lost
 
+    def account(self) -> Account:
+        """Return the account, without what its audience has not sent yet."""
+        return Account(
+            self.matched, self.sent, self.lost.conflated, self.lost.dropped, len(self.backlog)
+        )
 
+
+@dataclass(eq=False)
 class Audience:
-    """Viewers with the same filters: matched once, encoded once, sent together."""
+    """Viewers with the same filters and pace: matched once, encoded once, sent together.
 
-    def __init__(self, filters: FilterSet) -> None:
-        self.filters = filters
-        self.viewers: dict[str, Viewer] = {}
-        self.pending: deque[Item] = deque(maxlen=FRAME_MESSAGES)
-        self.matched = 0
+    Who joins while something is queued is a newcomer and collects on its own until the next frame.
+    """
+
+    filters: FilterSet
+    interval_s: float
+    viewers: dict[str, Viewer] = field(default_factory=dict)
+    newcomers: dict[str, Viewer] = field(default_factory=dict)
+    next_at: float = 0.0
+    gap: bool = False
+    pending: Backlog = field(
+        default_factory=lambda: Backlog(FRAME_MESSAGES, FRAME_MESSAGES, FRAME_BYTES)
+    )
+
+    def add(self, item: Item) -> None:
+        """Queue a message for the next frame."""
+        self.pending.add(item)
+
+    def take(self) -> Share:
+        """Return and forget what is queued."""
+        share = Share(self.pending.take_all(), self.pending.take_losses(), self.gap)
         self.gap = False
+        return share
 
-    def add(self, item: Item) -> None:
-        """Queue a message for the next frame; the oldest gives way."""
-        self.pending.append(item)
-        self.matched += 1
+    def peek(self) -> Share:
+        """Return a copy of what is queued."""
+        losses = Losses(self.pending.losses.conflated, self.pending.losses.dropped)
+        return Share(self.pending.items(), losses, self.gap)
 
-    def take(self) -> tuple[list[Item], int, bool]:
-        """Return and forget what is queued, how many matched, and whether there was a gap."""
-        taken = list(self.pending), self.matched, self.gap
-        self.pending.clear()
-        self.matched, self.gap = 0, False
-        return taken
+    @property
+    def empty(self) -> bool:
+        """Tell whether nobody is left."""
+        return not self.viewers and not self.newcomers
 
-
-class Ring:
-    """The most recent messages, bounded in number and in bytes."""
-
-    def __init__(self) -> None:
-        self._items: deque[Item] = deque()
-        self._bytes = 0
-
-    def add(self, item: Item) -> None:
-        """Keep a message; the oldest give way."""
-        self._items.append(item)
-        self._bytes += len(item.message.payload)
-        while len(self._items) > RING_MESSAGES or self._bytes > RING_BYTES:
-            self._bytes -= len(self._items.popleft().message.payload)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._items.clear()
-        self._bytes = 0
-
-    def newest_first(self) -> Iterator[Item]:
-        """Iterate from the newest to the oldest."""
-        return reversed(self._items)
-
-
-def newest_within(items: list[Item], limit: int) -> list[Item]:
-    """Return the newest messages that fit into one frame, in order."""
-    left = FRAME_BYTES
-    for position in range(len(items) - 1, -1, -1):
-        left -= items[position].weight(limit)
-        if left < 0:
-            return items[position + 1 :]
-    return items
+    @property
+    def quiet(self) -> bool:
+        """Tell whether nothing is queued."""
+        return not (len(self.pending) or self.pending.losses or self.gap)
