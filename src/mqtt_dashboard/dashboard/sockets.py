@@ -109,7 +109,7 @@ class SocketHandlers:
     def _subscribe(self, sid: str, data: object) -> FilterReply:
         request = _converted(data, FilterRequest)
         topic_filter = _checked_filter(request.filter)
-        after = request.after and Position(request.after.epoch, request.after.seq)
+        after = Position(last.epoch, last.seq) if (last := request.after) else None
         try:
             is_new = self._fanout.watch(sid, topic_filter, after)
         except QueueFullError as error:
