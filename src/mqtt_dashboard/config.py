@@ -311,6 +311,13 @@ class DashboardSettings(_Settings):
         alias="FRAME_PAYLOAD_BYTES",
         description="Bytes of a payload sent to a browser; longer ones are marked as cut.",
     )
+    viewer_patience: float = Field(
+        20.0,
+        ge=1,
+        le=3600,
+        alias="VIEWER_PATIENCE_S",
+        description="Seconds after which a browser that does not read is disconnected.",
+    )
     publish_timeout: float = Field(
         5.0,
         gt=0,

@@ -1,9 +1,5 @@
-"""Redis killed, frozen, emptied, poisoned; a silent bridge; a viewer that does not read."""
+"""Redis killed, frozen, emptied, poisoned; a silent bridge."""
 
-import base64
-import os
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -207,70 +203,3 @@ def test_keys_of_a_wrong_type_are_told_and_recovered_from(
     bridge.feed.stats(uptime=5)
     wait_for(lambda: dashboard.get("/readyz")[0] == 200, "ready again", 5)
     wait_for(lambda: dashboard.get("/api/broker/stats")[1]["data"], "statistics", 5)
-
-
-def test_p69_a_viewer_that_does_not_read_costs_bounded_memory(
-    dashboard: DashboardServer, bridge: BeatingBridge
-) -> None:
-    """P69: what cannot be sent is dropped and counted; others are served all the time."""
-    stop = threading.Event()
-    with _deaf_viewer(dashboard), viewers(dashboard) as (good,):
-        good.subscribe("big/#")
-        before = _worker_memory(dashboard)
-        payload = os.urandom(3000)
-
-        def pump() -> None:
-            while not stop.wait(0.02):
-                bridge.feed.messages(*((f"big/{number}", payload) for number in range(20)))
-
-        pumping = threading.Thread(target=pump)
-        pumping.start()
-        try:
-            wait_for(lambda: _dropped(dashboard, "slow") > 3000, "drops are counted", 30)
-            got = len(good.messages())
-            wait_for(lambda: len(good.messages()) > got + 500, "the good viewer is served", 10)
-        finally:
-            stop.set()
-            pumping.join()
-        assert _worker_memory(dashboard) - before < 50_000
-
-
-class _deaf_viewer:  # noqa: N801 - used like a function
-    """A websocket that subscribes and then never reads again."""
-
-    def __init__(self, server: DashboardServer) -> None:
-        self.connection = socket.create_connection(("127.0.0.1", server.port), timeout=5)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
-        self.port = server.port
-
-    def __enter__(self) -> None:
-        key = base64.b64encode(os.urandom(16)).decode()
-        self.connection.sendall(
-            f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
-            f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            f"Sec-WebSocket-Key: {key}\r\n\r\n".encode()
-        )
-        assert b"101" in self.connection.recv(4096)
-        self._send("40")
-        self._send('42["subscribe",{"filter":"big/#"}]')
-
-    def __exit__(self, *_details: object) -> None:
-        self.connection.close()
-
-    def _send(self, text: str) -> None:
-        mask = os.urandom(4)
-        data = bytes(byte ^ mask[index % 4] for index, byte in enumerate(text.encode()))
-        self.connection.sendall(bytes([0x81, 0x80 | len(data)]) + mask + data)
-
-
-def _worker_memory(server: DashboardServer) -> int:
-    """Return the resident kilobytes of the only worker."""
-    (pid,) = server.children()
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
-
-
-def _dropped(server: DashboardServer, reason: str) -> float:
-    text = server.request("GET", "/metrics")[1].decode()
-    name = f'mqtt_dashboard_viewer_messages_dropped_total{{reason="{reason}"}} '
-    return sum(float(line.removeprefix(name)) for line in text.splitlines() if name in line)

@@ -282,7 +282,7 @@ def test_openapi_is_the_generated_document(dashboard: DashboardServer) -> None:
 
 
 def test_metrics_count_what_viewers_got(dashboard: DashboardServer, bridge: BeatingBridge) -> None:
-    """The account `matched = sent + dropped + buffered` can be read by Prometheus."""
+    """The account `matched = sent + conflated + dropped + buffered` can be read by Prometheus."""
     with viewers(dashboard) as (viewer,):
         viewer.subscribe("m/#")
         bridge.feed.messages(*((f"m/{number}", "x") for number in range(500)))
@@ -294,6 +294,7 @@ def test_metrics_count_what_viewers_got(dashboard: DashboardServer, bridge: Beat
     assert matched >= 500
     assert matched == (
         values("viewer_messages_sent_total")
+        + values("viewer_messages_conflated_total")
         + values("viewer_messages_dropped_total")
         + values("viewer_messages_buffered")
     )

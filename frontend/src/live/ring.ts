@@ -37,6 +37,11 @@ export class Batcher<T> {
     this.ask();
   }
 
+  /** What waits to be handed over. */
+  get pending(): readonly T[] {
+    return this.waiting;
+  }
+
   clear(): void {
     this.waiting = [];
   }

@@ -2,8 +2,10 @@
 
 import { defineStore } from "pinia";
 import { computed, ref, shallowRef } from "vue";
-import type { MessageReceived, MessagesFrame } from "@/contract/types";
+import type { LogPosition, MessageReceived, MessagesFrame } from "@/contract/types";
+import { Creditor } from "@/live/credits";
 import { Batcher, prepend } from "@/live/ring";
+import { giveCredit } from "@/live/socket";
 import { matches } from "@/topics/filter";
 import { useConnection } from "./connection";
 
@@ -12,7 +14,7 @@ export const RING_LIMIT = 2000;
 export type Row =
   | { kind: "message"; key: string; message: MessageReceived; hue: number }
   | { kind: "skipped"; key: string; count: number }
-  | { kind: "gap"; key: string };
+  | { kind: "gap"; key: string; missing: number | null };
 
 export interface Watched {
   filter: string;
@@ -30,6 +32,12 @@ export const useMessages = defineStore("messages", () => {
   const totals = ref({ received: 0, skipped: 0 });
   let held: Row[] = [];
   let serial = 0;
+  // Where the live frames have come to; a reconnected page continues behind it.
+  let reached: LogPosition | null = null;
+  let asking = 0;
+  const creditor = new Creditor((frames) => {
+    giveCredit(connection.socket, frames);
+  });
   const holding = computed(() => paused.value || scrolledAway.value);
 
   const batcher = new Batcher<Row>((fresh) => {
@@ -46,13 +54,17 @@ export const useMessages = defineStore("messages", () => {
   }
 
   function take(frame: MessagesFrame): void {
+    creditor.took();
     if (!filters.value.length) return;
+    // While a filter is being resumed, what it missed may still be on its way.
+    if (!frame.replay && !asking) reached = { epoch: frame.epoch, seq: frame.seq };
     serial += 1;
     const fresh: Row[] = [];
-    if (frame.gap) fresh.push({ kind: "gap", key: `g${serial}` });
-    if (frame.dropped) {
-      fresh.push({ kind: "skipped", key: `s${serial}`, count: frame.dropped });
-      totals.value.skipped += frame.dropped;
+    if (frame.gap) fresh.push({ kind: "gap", key: `g${serial}`, missing: frame.missing });
+    const skipped = frame.dropped + frame.conflated;
+    if (skipped) {
+      fresh.push({ kind: "skipped", key: `s${serial}`, count: skipped });
+      totals.value.skipped += skipped;
     }
     // A replay after a reconnect may bring what is already here.
     const known = frame.replay ? knownKeys() : null;
@@ -62,12 +74,13 @@ export const useMessages = defineStore("messages", () => {
       fresh.push({ kind: "message", key, message, hue: hueOf(message.topic) });
     }
     totals.value.received += frame.messages.length;
+    if (!fresh.length) return;
     if (frame.messages.some((message) => message.topic.startsWith("demo/"))) connection.demo = true;
     batcher.add(fresh);
   }
 
   function knownKeys(): Set<string> {
-    return new Set([...rows.value, ...held].map((row) => row.key));
+    return new Set([...batcher.pending, ...rows.value, ...held].map((row) => row.key));
   }
 
   /** Show what arrived while the list was held. */
@@ -99,8 +112,10 @@ export const useMessages = defineStore("messages", () => {
     batcher.clear();
   }
 
-  function ask(filter: string): void {
-    connection.socket.timeout(5000).emit("subscribe", { filter }, (error, reply) => {
+  function ask(filter: string, after: LogPosition | null = null): void {
+    asking += 1;
+    connection.socket.timeout(5000).emit("subscribe", { filter, after }, (error, reply) => {
+      asking -= 1;
       const watched = filters.value.find((one) => one.filter === filter);
       if (watched) {
         watched.problem = error ? "The server did not answer." : reply.ok ? null : reply.message;
@@ -118,13 +133,15 @@ export const useMessages = defineStore("messages", () => {
 
   function remove(filter: string): void {
     filters.value = filters.value.filter((one) => one.filter !== filter);
+    if (!filters.value.length) reached = null;
     connection.socket.emit("unsubscribe", { filter }, () => undefined);
   }
 
   connection.socket.on("mqtt_messages", take);
   // A new connection knows nothing of this page's filters.
   connection.socket.on("connect", () => {
-    for (const one of filters.value) ask(one.filter);
+    creditor.open();
+    for (const one of filters.value) ask(one.filter, reached);
   });
 
   return {

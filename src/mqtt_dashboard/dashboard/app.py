@@ -95,7 +95,8 @@ def create_app(settings: DashboardSettings, store: DashboardStore, clock: Clock)
     server = _socket_server(app, door)
     outlet = wire.SocketOutlet(server)
     state = ReadModel(clock)
-    fanout = Fanout(outlet, clock, counters, settings.frame_payload_limit)
+    payload, patience = settings.frame_payload_limit, settings.viewer_patience
+    fanout = Fanout(outlet, clock, counters, payload, patience)
     publisher = Publisher(store, state, clock, counters, settings.publish_timeout)
     nudge = threading.Event()
     owner = f"dashboard-{uuid.uuid4().hex[:12]}"

@@ -12,6 +12,8 @@ from mqtt_dashboard.dashboard.viewers import Audience, Share, Viewer
 
 # A viewer that was further than this worker waits so long for it to catch up.
 SKIP_S: Final = 1.0
+# So often those who give credit are told where the log is, so that they can resume from there.
+REMIND_S: Final = 5.0
 
 
 class Audiences:
@@ -23,6 +25,7 @@ class Audiences:
         self._by_filters: dict[FilterSet, dict[float, Audience]] = defaultdict(dict)
         # Those with something to send.
         self.dirty: set[Audience] = set()
+        self._remind_at = 0.0
 
     def __iter__(self) -> Iterator[Audience]:
         return (one for paces in self._by_filters.values() for one in paces.values())
@@ -64,7 +67,7 @@ class Audiences:
         audience = paces.setdefault(interval, Audience(viewer.filters, interval))
         in_step = audience.quiet and viewer.skip is None
         (audience.viewers if in_step else audience.newcomers)[viewer.sid] = viewer
-        if viewer.behind:
+        if viewer.behind or viewer.skip is not None:
             self.dirty.add(audience)
 
     def exit(self, viewer: Viewer) -> None:
@@ -91,11 +94,21 @@ class Audiences:
                 continue
             self.dirty.discard(audience)
             audience.next_at = now + audience.interval_s
+            audience.told = reached
             behind = self._sender.share_out(audience, reached)
             if _settle(audience, now, reached) or behind:
                 self.dirty.add(audience)
                 waits.append(audience.interval_s)
+        if now >= self._remind_at:
+            self._remind_at = now + REMIND_S
+            self._remind(reached)
         return min(waits, default=None)
+
+    def _remind(self, reached: Position) -> None:
+        for audience in self:
+            if audience.told < reached and audience not in self.dirty:
+                audience.told = reached
+                self._sender.remind(audience, reached)
 
 
 def _settle(audience: Audience, now: float, reached: Position) -> bool:

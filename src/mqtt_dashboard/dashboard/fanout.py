@@ -17,6 +17,7 @@ from mqtt_dashboard.dashboard.frames import CUT_AFTER_S, FrameSender, Outlet
 from mqtt_dashboard.dashboard.matching import FilterSet, matches_any
 from mqtt_dashboard.dashboard.ring import (
     FRAME_BYTES,
+    START,
     Item,
     Position,
     Ring,
@@ -52,7 +53,7 @@ class Fanout:
         self._viewers: dict[str, Viewer] = {}
         self._audiences = Audiences(self._sender)
         self._ring = Ring()
-        self._position = Position(0, 0)
+        self._position = START
         self.payload_limit = payload_limit
         self.watched = threading.Event()
         self.primed = threading.Event()
@@ -109,6 +110,10 @@ class Fanout:
                 viewer.credit.add(frames)
             self._wake(viewer)
             return viewer.credit.left or 0
+
+    def cut_if_flooding(self, sid: str) -> None:
+        """Cut a viewer whose unread answers have become too many."""
+        self._sender.cut_if_flooding(sid)
 
     def watch(self, sid: str, topic_filter: str, after: Position | None = None) -> bool:
         """Add a filter to a viewer and replay recent messages; return whether it is new.
@@ -185,6 +190,7 @@ class Fanout:
                         self._audiences.exit(viewer)
                         self._skip_known(viewer, resume.after, self._position)
                         self._audiences.enter(viewer)
+                        self._wake(viewer)
                 for topic_filter in sorted(viewer.wants_replay):
                     self._replay(viewer, topic_filter, viewer.filters - viewer.wants_replay)
                     viewer.wants_replay.discard(topic_filter)
@@ -246,7 +252,7 @@ class Fanout:
 
     def _wake(self, viewer: Viewer) -> None:
         audience = self._audiences.of(viewer)
-        if audience is not None and viewer.behind:
+        if audience is not None and (viewer.behind or viewer.skip is not None):
             self._audiences.dirty.add(audience)
             self.due.set()
 

@@ -18,6 +18,8 @@ from mqtt_dashboard.dashboard.ring import Position
 from mqtt_dashboard.dashboard.viewers import Audience, Replay, Share, Viewer
 
 UNREAD_LIMIT: Final = 3
+# Answers to requests are queued whatever happens: who asks so much and reads nothing is cut.
+FLOODED: Final = 200
 CUT_AFTER_S: Final = 20.0
 
 Obstacle = Literal["", "resuming", "no_credit", "not_reading"]
@@ -62,6 +64,19 @@ class FrameSender:
         viewer.silent_since = None
         return "resuming" if viewer.resuming else ""
 
+    def cut_if_flooding(self, sid: str) -> None:
+        """Cut a client that asks and asks and does not read the answers."""
+        if self._outlet.unread(sid) >= FLOODED:
+            self._counters.add("viewers_cut", "flooding")
+            self._outlet.cut(sid)
+
+    def remind(self, audience: Audience, reached: Position) -> None:
+        """Tell those in step where the log is, although nothing came for them."""
+        nothing = Share([], Losses(), gap=False)
+        idle = [one for one in audience.viewers.values() if one.idle and not self.obstacle(one)]
+        if idle:
+            self._send(idle, nothing, reached, nothing.losses)
+
     def share_out(self, audience: Audience, reached: Position) -> bool:
         """Send an audience what is queued; return whether somebody stays behind."""
         share = audience.take()
@@ -85,7 +100,8 @@ class FrameSender:
     def absorb(self, viewer: Viewer, share: Share) -> None:
         """Put a share into a viewer's backlog."""
         self._counters.add("viewer_messages_matched", amount=share.matched)
-        self._count_losses(viewer.absorb(share))
+        self._count_losses(share.losses, "too_many")
+        self._count_losses(viewer.absorb(share), "slow")
 
     def replay(self, viewer: Viewer) -> bool:
         """Send the replay that waits longest if it may be sent; return whether it was."""
@@ -132,7 +148,7 @@ class FrameSender:
         count = len(viewers)
         self._counters.add("viewer_messages_matched", amount=count * share.matched)
         self._counters.add("viewer_messages_sent", amount=count * len(share.items))
-        self._count_losses(share.losses, count)
+        self._count_losses(share.losses, "too_many", count)
         if viewers:
             self._send(viewers, share, reached, share.losses)
 
@@ -160,9 +176,9 @@ class FrameSender:
         self._counters.add("frames", amount=len(viewers))
         self._outlet.send([one.sid for one in viewers], events.MQTT_MESSAGES, codec.encode(frame))
 
-    def _count_losses(self, losses: Losses, times: int = 1) -> None:
-        self._counters.add("viewer_messages_conflated", amount=losses.conflated * times)
-        self._counters.add("viewer_messages_dropped", "too_many", losses.dropped * times)
+    def _count_losses(self, losses: Losses, reason: str, times: int = 1) -> None:
+        self._counters.add("viewer_messages_conflated", reason, losses.conflated * times)
+        self._counters.add("viewer_messages_dropped", reason, losses.dropped * times)
 
     def _grow_impatient(self, viewer: Viewer, reason: Obstacle) -> None:
         now = self._clock.monotonic()

@@ -23,6 +23,9 @@ class Position(NamedTuple):
     seq: int
 
 
+START: Final = Position(0, 0)
+
+
 class Item:
     """A message with its place in the log; turned into JSON once, when first sent.
 

@@ -162,6 +162,7 @@ class SocketHandlers:
         def guarded(*args: object) -> Any:
             data = args[0] if args else None
             sid = _sid()
+            self._fanout.cut_if_flooding(sid)
             try:
                 if limited:
                     self._limit(sid)

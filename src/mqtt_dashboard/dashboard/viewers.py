@@ -11,7 +11,7 @@ from typing import Final
 from mqtt_dashboard.dashboard.backlog import Backlog, Losses
 from mqtt_dashboard.dashboard.credits import Credit
 from mqtt_dashboard.dashboard.matching import FilterSet, matches_any
-from mqtt_dashboard.dashboard.ring import FRAME_BYTES, FRAME_MESSAGES, Item, Position
+from mqtt_dashboard.dashboard.ring import FRAME_BYTES, FRAME_MESSAGES, START, Item, Position
 
 BACKLOG_TOPICS: Final = 1000
 BACKLOG_BYTES: Final = 512 * 1024
@@ -93,16 +93,21 @@ class Viewer:
         """Tell whether something waits for this viewer alone."""
         return bool(self.replays or self.backlog or self.unreported or self.gap)
 
+    @property
+    def idle(self) -> bool:
+        """Tell whether this viewer is in step and has credit to spare."""
+        return not self.behind and (self.credit.left or 0) > 1
+
     def absorb(self, share: Share) -> Losses:
-        """Buffer what the others are sent now; return what had to give way."""
+        """Buffer what the others are sent now; return what of this viewer's had to give way."""
         self.matched += share.matched
         self.gap = self.gap or share.gap
         for item in share.items:
             self.backlog.add(item)
         lost = self.backlog.take_losses()
-        lost.add(share.losses)
-        self.lost.add(lost)
-        self.unreported.add(lost)
+        for losses in (share.losses, lost):
+            self.lost.add(losses)
+            self.unreported.add(losses)
         return lost
 
     def count(self, share: Share) -> None:
@@ -141,6 +146,7 @@ class Audience:
     viewers: dict[str, Viewer] = field(default_factory=dict)
     newcomers: dict[str, Viewer] = field(default_factory=dict)
     next_at: float = 0.0
+    told: Position = START
     gap: bool = False
     pending: Backlog = field(
         default_factory=lambda: Backlog(FRAME_MESSAGES, FRAME_MESSAGES, FRAME_BYTES)

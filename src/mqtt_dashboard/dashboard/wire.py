@@ -8,6 +8,7 @@
 """
 
 import socket
+import struct
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -20,6 +21,7 @@ from flask_socketio import SocketIO
 MAX_MESSAGE_BYTES: Final = 2 * 1024 * 1024
 SEND_BUFFER_BYTES: Final = 128 * 1024
 SOCKET_KEYS: Final = ("gunicorn.socket", "werkzeug.socket")
+DISCARD: Final = struct.pack("ii", 1, 0)
 LINE: Final = "mqtt_dashboard.line"
 
 
@@ -36,9 +38,15 @@ class Line:
             self._sock.sendall(data)
         return len(data)
 
-    def cut(self) -> None:
-        """Close both directions at once; whoever waits on the socket wakes up."""
+    def cut(self, *, discard: bool = False) -> None:
+        """Close both directions at once; whoever waits on the socket wakes up.
+
+        With ``discard`` the kernel forgets what it could not deliver and resets the connection;
+        else a peer that does not read would never notice, and the kernel would keep all of it.
+        """
         try:
+            if discard:
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, DISCARD)
             self._sock.shutdown(socket.SHUT_RDWR)
         except OSError:
             return  # it is closed already, which is what was wanted
@@ -106,7 +114,7 @@ class SocketOutlet:
         engine_sid = self._server.manager.eio_sid_from_sid(sid, "/")
         line = self._server.environ.get(engine_sid or "", {}).get(LINE)
         if line is not None:
-            line.cut()
+            line.cut(discard=True)
 
     def cut_all(self) -> None:
         """Close all connections, when the worker stops."""

@@ -275,6 +275,25 @@ def test_frames_per_second_are_limited(rig: Rig, credit: bool, at_most: int) -> 
     assert at_most - 2 <= len(rig.sockets.frames["x"]) <= at_most
 
 
+def test_who_gives_credit_is_told_where_the_log_is_now_and_then(rig: Rig) -> None:
+    """A quiet filter's viewer can resume from lately, not from its last message an hour ago."""
+    rig.join("credit", "quiet")
+    rig.join("plain", "quiet")
+    rig.fanout.credit("credit", 10)
+    rig.deliver("quiet")
+    rig.flush()
+    for _ in range(600):
+        rig.deliver("other")
+        rig.fanout.credit("credit", 1)
+        rig.flush()
+    frames = rig.sockets.frames["credit"]
+    assert 11 <= len(frames) <= 14
+    assert frames[-1]["messages"] == []
+    assert rig.seq - frames[-1]["seq"] <= 100
+    assert len(rig.sockets.frames["plain"]) == 1
+    rig.check_account()
+
+
 def test_a_frame_leaves_at_once_when_there_was_none_lately(rig: Rig) -> None:
     """The limit delays nobody who gets little."""
     rig.join("x", "#")
