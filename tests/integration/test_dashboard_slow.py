@@ -22,6 +22,8 @@ TOPICS = 20
 PADDING = "x" * 1500
 GROWTH_BYTES = 50_000_000
 CREDITS = 5
+# What the scheduler of a busy machine may add; a viewer that is held up by others waits seconds.
+NOISE_S = 0.15
 
 
 @pytest.fixture
@@ -135,8 +137,7 @@ def bad_and_good(stack: Stack, calm_s: float, bad_s: float, patience_s: float) -
     assert peak - before < GROWTH_BYTES
     for calm, disturbed in zip(alone, beside, strict=True):
         assert disturbed.frames / took > 0.9 * calm.frames / calm_s
-        # A tenth more, and what a scheduler on a busy machine adds.
-        assert disturbed.p99_s < 1.1 * calm.p99_s + 0.05
+        assert disturbed.p99_s < 1.1 * calm.p99_s + NOISE_S
     assert sum(one.missed for one in good) == 0
     cut = metric(stack.dashboard, "viewers_cut_total")
     assert (cut['reason="not_reading"'], cut['reason="no_credit"']) == (2, 1)
@@ -160,13 +161,15 @@ def test_p69_what_a_slow_viewer_may_hold_is_bounded_and_counted(stack: Stack) ->
     (worker,) = (psutil.Process(pid) for pid in stack.dashboard.children())
     before = worker.memory_info().rss
     peak, number, payload = before, 0, os.urandom(6000)
+    began = time.monotonic()
     with RawViewer(stack.dashboard, receive_buffer=8192) as deaf:
         deaf.subscribe("big/#")
         while not deaf.closed():
             stack.bridge.feed.messages(*((f"big/{number + one}", payload) for one in range(50)))
             number += 50
             peak = max(peak, worker.memory_info().rss)
-            assert number < 100_000
+            assert time.monotonic() - began < 5 * PATIENCE_S, "it is never cut"
+            time.sleep(0.02)
     assert peak - before < GROWTH_BYTES
     assert metric(stack.dashboard, "viewer_messages_dropped_total")['reason="slow"'] > 500
     wait_for(lambda: metric(stack.dashboard, "viewers") == {"": 0}, "it is forgotten")
@@ -188,6 +191,7 @@ def test_a_client_that_asks_and_never_reads_the_answers_is_cut(stack: Stack) -> 
                 viewer.subscribe("a/#/wrong" + "x" * 60, request=asked % 10)
                 asked += 1
                 assert asked < 200_000
+                assert asked % 1000 or stack.dashboard.get("/healthz")[0] == 200
         except OSError:
             pass  # cut while it was sending
         wait_for(viewer.closed, "it is cut")

@@ -3,7 +3,10 @@
 // page draws nothing and gives back at once, or it would stall.
 
 /** Frames that may be on their way: enough for twenty a second over a slow line. */
-export const WINDOW = 6;
+export const WINDOW = 8;
+
+/** Credit is given back in such portions: a message of its own for each frame costs the server. */
+export const PORTION = 4;
 
 /** Longer than any animation frame of a page that is drawn at all. */
 const AT_LATEST_MS = 1000;
@@ -32,6 +35,7 @@ const browser: Stage = {
 
 export class Creditor {
   private owed = 0;
+  private drawn = 0;
   private asked = 0;
 
   constructor(
@@ -46,6 +50,7 @@ export class Creditor {
   /** A new connection owes nothing and is given the whole window. */
   open(): void {
     this.owed = 0;
+    this.drawn = 0;
     this.asked += 1;
     this.give(WINDOW);
   }
@@ -67,9 +72,11 @@ export class Creditor {
   }
 
   private settle(): void {
-    const frames = this.owed;
+    this.drawn += this.owed;
     this.owed = 0;
     this.asked += 1;
-    if (frames) this.give(frames);
+    if (this.drawn < PORTION) return;
+    this.give(this.drawn);
+    this.drawn = 0;
   }
 }

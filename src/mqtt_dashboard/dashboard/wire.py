@@ -5,11 +5,13 @@
 - Compression is refused by not offering it, so that no small frame inflates into a large one.
 - The kernel's buffer is bounded, so that what a slow viewer sees is not long past.
 - A message is bounded while it is read, not after.
+- A client that sends without end is read slowly, and between others: its reader would not let go.
 """
 
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -20,6 +22,9 @@ from flask_socketio import SocketIO
 
 MAX_MESSAGE_BYTES: Final = 2 * 1024 * 1024
 SEND_BUFFER_BYTES: Final = 128 * 1024
+# What one client may send at once, and per second after that.
+INTAKE_BURST_BYTES: Final = 2 * MAX_MESSAGE_BYTES
+INTAKE_BYTES_PER_S: Final = 256 * 1024
 SOCKET_KEYS: Final = ("gunicorn.socket", "werkzeug.socket")
 DISCARD: Final = struct.pack("ii", 1, 0)
 LINE: Final = "mqtt_dashboard.line"
@@ -31,6 +36,18 @@ class Line:
     def __init__(self, sock: Any) -> None:
         self._sock = sock
         self._lock = threading.Lock()
+        self._intake = float(INTAKE_BURST_BYTES)
+        self._read_at = time.monotonic()
+
+    def recv(self, size: int) -> bytes:
+        """Read what is there, but let others go first, and wait when it has been too much."""
+        data: bytes = self._sock.recv(size)
+        now = time.monotonic()
+        refilled = self._intake + (now - self._read_at) * INTAKE_BYTES_PER_S
+        self._intake = min(refilled, INTAKE_BURST_BYTES) - len(data)
+        self._read_at = now
+        time.sleep(max(0.0, -self._intake / INTAKE_BYTES_PER_S))
+        return data
 
     def send(self, data: bytes) -> int:
         """Send everything before anybody else may send."""
