@@ -1,7 +1,6 @@
 """One session: fresh servers, one contestant, and as many runs as wanted, one after another."""
 
 import contextlib
-import os
 import shutil
 import tempfile
 import time
@@ -15,11 +14,10 @@ import msgspec
 from bench.contestants import Contestant, Place
 from bench.counting import Count, Request
 from bench.load import Load, Sent
+from bench.process import cpu_of, rss_of
 from bench.worker import Worker, WorkerError
 from tests.support.servers import Broker, Child, RedisServer, running, wait_for
 
-TICKS: Final = os.sysconf("SC_CLK_TCK")
-PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 CHANNEL: Final = "mqtt:messages"
 # The start's own work is not what is measured; what a load leaves to be done later is.
 START_S: Final = 1.5
@@ -156,14 +154,3 @@ def _wait_until_subscribed(name: str, broker: Broker, child: Child | None) -> No
 
 def _subscribed(broker: Broker) -> bool:
     return "#" in [line.split()[-1] for line in broker.output().splitlines() if line.split()]
-
-
-def cpu_of(pid: int) -> float:
-    """Return the seconds of CPU a process has used, all its threads together."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def rss_of(pid: int) -> int:
-    """Return the bytes a process has in memory."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
