@@ -30,7 +30,7 @@ export function hexDump(bytes: Uint8Array, limit = 4096): string {
 
 // Characters that would move, hide or reverse the text around them.
 const UNSAFE =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\u061c\u180e\ufff9-\ufffb]/g;
 
 /** Text with control and direction characters written out, so that it shows what it is. */
 export function visible(text: string): string {

@@ -5,8 +5,9 @@ import { app } from "./app";
 import { clients } from "./clients";
 import { overview } from "./overview";
 import { parts } from "./parts";
+import { payload } from "./payload";
 import { publish } from "./publish";
 import { shell } from "./shell";
 import { system } from "./system";
 
-export const de: Texts = { app, clients, overview, parts, publish, shell, system };
+export const de: Texts = { app, clients, overview, parts, payload, publish, shell, system };
