@@ -1,9 +1,14 @@
 """The topic index over HTTP: pages, search, levels of the tree, one topic, its bytes."""
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
 
+from mqtt_dashboard import config
+from mqtt_dashboard.bus.dashboard_store import DashboardStore
+from mqtt_dashboard.bus.topic_history import SCAN_S
+from mqtt_dashboard.config import RedisSettings
 from tests.support.dashboard_server import BeatingBridge, DashboardServer
 from tests.support.dashboard_stack import Stack, running_stack
 
@@ -87,6 +92,78 @@ def test_a_payload_is_downloaded_never_rendered(
     assert headers["content-type"] == "application/octet-stream"
     assert headers["content-disposition"].startswith("attachment")
     assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_search_says_how_much_it_looked_at(
+    dashboard: DashboardServer, bridge: BeatingBridge
+) -> None:
+    """A whole search looked at every name that can match, a full page only at some of them."""
+    bridge.feed.topics(*((f"looked/{number:02}", b"x") for number in range(20)))
+    whole = dashboard.get("/api/topics?filter=looked/%23&search=17")[1]
+    assert (len(whole["topics"]), whole["next"]) == (1, None)
+    assert (whole["looked_at"], whole["candidates"]) == (20, 20)
+    part = dashboard.get("/api/topics?filter=looked/%23&limit=5")[1]
+    assert (part["looked_at"], part["candidates"], part["next"]) == (5, 20, "looked/04")
+
+
+def test_the_last_messages_of_a_topic_come_from_the_log(
+    dashboard: DashboardServer, bridge: BeatingBridge
+) -> None:
+    """Newest first, this topic's alone, each once, across batches, and page by page to the end."""
+    feed = bridge.feed
+    for number in range(30):
+        feed.messages(
+            ("past/one", f"{number}a"), ("past/one/more", "no"), ("past/one", f"{number}b")
+        )
+    feed.seq -= 3  # the bridge writes a batch again when Redis answered too late
+    feed.messages(("past/one", "29a"), ("past/one/more", "no"), ("past/one", "29b"))
+    feed.messages(("past/other", b"past/one"))
+    wanted = [f"{number}{letter}" for number in range(29, -1, -1) for letter in "ba"]
+    whole = dashboard.get("/api/topics/history?topic=past/one&limit=100")[1]
+    assert [one["payload"] for one in whole["messages"]] == wanted
+    assert (whole["cut"], whole["next"]) == (None, None)
+    assert whole["looked_at"] >= 32
+    assert whole["back_to"] <= whole["messages"][-1]["timestamp"] + 1
+    paged: list[str] = []
+    before = ""
+    while True:
+        page = dashboard.get(f"/api/topics/history?topic=past/one&limit=7{before}")[1]
+        paged += [one["payload"] for one in page["messages"]]
+        if page["next"] is None:
+            break
+        assert page["cut"] == "limit"
+        before = f"&before={page['next']}"
+    # Paging may meet the batch that was written twice on two pages.
+    assert list(dict.fromkeys(paged)) == wanted
+    assert dashboard.get("/api/topics/history?topic=never/seen")[1]["messages"] == []
+
+
+def test_the_log_is_read_backwards_within_bounds(stack: Stack, bridge: BeatingBridge) -> None:
+    """Reading ends after its time and says so; going on from there reaches the rest."""
+    bridge.feed.messages(("deep/below", "at last"))
+    for _ in range(40):
+        bridge.feed.messages(("noise", "x" * 1000))
+    settings = config.load(RedisSettings, {"REDIS_PORT": str(stack.redis.port)})
+    store = DashboardStore(settings)
+    clock = itertools.count(step=SCAN_S / 10)
+    history = store.topic_history.read("deep/below", 10, monotonic=lambda: next(clock))
+    assert (history.found, history.cut) == ([], "time")
+    assert history.entries < 20
+    assert history.cursor is not None
+    rest = store.topic_history.read("deep/below", 10, history.cursor)
+    assert [one.message.payload for one in rest.found] == [b"at last"]
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=501", "limit=0", "topic=", "before=x", "before=1-1", f"before={'9' * 20}-0.1"],
+)
+def test_bad_history_queries_name_the_field(dashboard: DashboardServer, query: str) -> None:
+    """What cannot be served is refused with the field's name."""
+    topic = "" if query == "topic=" else "topic=a&"
+    status, body = dashboard.get(f"/api/topics/history?{topic}{query}")
+    assert (status, body["field"]) == (400, query.partition("=")[0])
 
 
 @pytest.mark.parametrize(

@@ -343,6 +343,25 @@ export interface HeldFilter {
 }
 
 /**
+ * `GET /api/topics/history`: what the message log still holds of one topic, newest first.
+ *
+ * The log is read backwards within bounds. `back_to` is when Redis took the oldest entry looked
+ * at (`null`: the log is empty), `cut` says which bound ended the reading: `limit` messages
+ * found, or bytes, entries or time spent; `null` when the log's beginning was reached.
+ * `next` goes on from there. Payloads are cut as in live frames.
+ */
+export interface HistoryReply {
+  topic: string;
+  messages: MessageReceived[];
+  limit: number;
+  looked_at: number;
+  looked_at_bytes: number;
+  back_to: number | null;
+  cut: "bytes" | "entries" | "limit" | "time" | null;
+  next: string | null;
+}
+
+/**
  * `GET /api/topics/levels`: what is directly below `parent`; `null` is the root.
  */
 export interface LevelsReply {
@@ -660,7 +679,8 @@ export interface TopicNews {
  * `GET /api/topics`: a page in the order of the tree.
  *
  * `next` continues it. A search looks at a bounded number of names per request, so a page may
- * be short, or empty, and still have a `next`.
+ * be short, or empty, and still have a `next`. `looked_at` counts the names this request
+ * compared, `candidates` all that can match: a whole search has looked at every one of them.
  */
 export interface TopicsReply {
   topics: TopicInfo[];
@@ -670,6 +690,8 @@ export interface TopicsReply {
   left_out: number | null;
   age_s: number | null;
   stale: boolean;
+  looked_at: number;
+  candidates: number | null;
 }
 
 /**
@@ -775,6 +797,7 @@ export interface ApiRoutes {
   "GET /api/topics": { query: { after?: string; limit?: number; prefix?: string; filter?: string; search?: string; values?: string }; body: undefined; reply: TopicsReply };
   "GET /api/topics/levels": { query: { parent?: string; after?: string; limit?: number }; body: undefined; reply: LevelsReply };
   "GET /api/topics/one": { query: { topic?: string }; body: undefined; reply: TopicInfo };
+  "GET /api/topics/history": { query: { topic?: string; limit?: number; before?: string }; body: undefined; reply: HistoryReply };
   "GET /api/clients": { query: {}; body: undefined; reply: ClientsReply };
   "POST /api/messages/publish": { query: {}; body: PublishRequest; reply: PublishReply };
 }

@@ -14,6 +14,7 @@ from typing import Any, Final
 from mqtt_dashboard.bus.connection import Client, open_client, plain_errors
 from mqtt_dashboard.bus.dashboard_history import DashboardHistory
 from mqtt_dashboard.bus.dashboard_topics import DashboardTopics
+from mqtt_dashboard.bus.topic_history import TopicHistory
 from mqtt_dashboard.config import RedisSettings
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
@@ -53,6 +54,7 @@ class DashboardStore:
         self._client: Client = open_client(settings, name, max_connections=MAX_WAITS + 32)
         self.topics = DashboardTopics(self._client, self.channels, self.address)
         self.history = DashboardHistory(self._client, self.channels, self.address)
+        self.topic_history = TopicHistory(self._client, self.channels, self.address)
         self._waits = threading.BoundedSemaphore(MAX_WAITS)
 
     def close(self) -> None:

@@ -42,7 +42,7 @@ return found
 
 # KEYS names, values; ARGV start, end, names to look at, matches wanted, look into values too,
 # number of words, words for names..., words for values..., patterns...
-# Returns the last name looked at and the matches.
+# Returns the last name looked at, the matches, and how many names were looked at.
 _SEARCH: Final = """
 local names = redis.call('ZRANGEBYLEX', KEYS[1], ARGV[1], ARGV[2], 'LIMIT', 0, ARGV[3])
 local wanted, values, words = tonumber(ARGV[4]), nil, tonumber(ARGV[6])
@@ -73,21 +73,25 @@ local found = {}
 for i, name in ipairs(names) do
   if fits(name) and (has_words(name, 7) or holds(i)) then
     found[#found + 1] = name
-    if #found == wanted then return {name, found} end
+    if #found == wanted then return {name, found, i} end
   end
 end
-if #names < tonumber(ARGV[3]) then return {false, found} end
-return {names[#names], found}
+if #names < tonumber(ARGV[3]) then return {false, found, #names} end
+return {names[#names], found, #names}
 """
 
 
 @dataclass(frozen=True, slots=True)
 class TopicPage:
-    """Entries of the topic index; ``last`` is the last name looked at, None at the end."""
+    """Entries of the topic index; ``last`` is the last name looked at, None at the end.
+
+    ``looked_at`` counts the names compared for this page.
+    """
 
     entries: list[TopicEntry]
     last: str | None
     unreadable: int = 0
+    looked_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,16 @@ class DashboardTopics:
         ]
         return LevelPage(children, more=len(children) == limit)
 
+    def candidates(self, question: Question) -> int:
+        """Return how many names a search has to look at in all, by where they may stand."""
+        common = _common_prefix(question)
+        if common is None:
+            return 0
+        prefix = to_member(common)
+        start, end = (b"[" + prefix, b"(" + prefix + LAST) if prefix else (b"-", b"+")
+        with plain_errors(self._address):
+            return int(self._client.zlexcount(self._names, start, end))
+
     def search(self, question: Question, after: str | None, limit: int) -> TopicPage:
         """Look at a bounded number of names behind ``after``; the page may be short."""
         common = _common_prefix(question)
@@ -174,7 +188,7 @@ class DashboardTopics:
         counts = [step, limit, int(question.in_values), len(words)]
         arguments: list[bytes | str | int] = [start, end, *counts, *in_names, *words, *patterns]
         with plain_errors(self._address):
-            last, names = self._search(
+            last, names, looked_at = self._search(
                 keys=[self._names, self._values],
                 args=arguments,
             )
@@ -185,6 +199,7 @@ class DashboardTopics:
             entries=[entry for entry in entries if entry is not None],
             last=to_topic(last) if last else None,
             unreadable=sum(entry is None for entry in entries),
+            looked_at=int(looked_at),
         )
 
 

@@ -11,6 +11,7 @@ from mqtt_dashboard.contract.messages import (
     Encoding,
     GrantedFilter,
     LinkState,
+    MessageReceived,
     Rates,
     RetainedCensus,
     Traffic,
@@ -150,7 +151,8 @@ class TopicsReply(Struct, kw_only=True, frozen=True):
     """``GET /api/topics``: a page in the order of the tree.
 
     ``next`` continues it. A search looks at a bounded number of names per request, so a page may
-    be short, or empty, and still have a ``next``.
+    be short, or empty, and still have a ``next``. ``looked_at`` counts the names this request
+    compared, ``candidates`` all that can match: a whole search has looked at every one of them.
     """
 
     topics: list[TopicInfo]
@@ -160,6 +162,8 @@ class TopicsReply(Struct, kw_only=True, frozen=True):
     left_out: int | None
     age_s: float | None
     stale: bool
+    looked_at: int = 0
+    candidates: int | None = None
 
 
 class TopicLevel(Struct, kw_only=True, frozen=True):
@@ -185,6 +189,25 @@ class LevelsReply(Struct, kw_only=True, frozen=True):
     left_out: int | None
     age_s: float | None
     stale: bool
+
+
+class HistoryReply(Struct, kw_only=True, frozen=True):
+    """``GET /api/topics/history``: what the message log still holds of one topic, newest first.
+
+    The log is read backwards within bounds. ``back_to`` is when Redis took the oldest entry looked
+    at (``null``: the log is empty), ``cut`` says which bound ended the reading: ``limit`` messages
+    found, or bytes, entries or time spent; ``null`` when the log's beginning was reached.
+    ``next`` goes on from there. Payloads are cut as in live frames.
+    """
+
+    topic: str
+    messages: list[MessageReceived]
+    limit: int
+    looked_at: int
+    looked_at_bytes: int
+    back_to: float | None
+    cut: Literal["limit", "bytes", "entries", "time"] | None
+    next: str | None
 
 
 class ClientsReply(Struct, kw_only=True, frozen=True):

@@ -69,6 +69,15 @@ _LEVEL_QUERY: Final = (
     _LIMIT_QUERY,
 )
 _ONE_TOPIC_QUERY: Final = (Query("topic", "The exact topic.", _TEXT),)
+_HISTORY_QUERY: Final = (
+    *_ONE_TOPIC_QUERY,
+    Query(
+        "limit",
+        "Messages to return at most.",
+        {"type": "integer", "minimum": 1, "maximum": 500, "default": 50},
+    ),
+    Query("before", "Go on with older ones (`next` of the page before).", _TEXT),
+)
 _REFUSED: Final = ("Refused; the message says why.", api.ErrorReply)
 _FOREIGN: Final = ("The request names a foreign host or comes from a foreign page.", api.ErrorReply)
 
@@ -199,6 +208,18 @@ ROUTES: Final[tuple[Route, ...]] = (
             503: ("Redis does not answer.", api.ErrorReply),
         },
         query=_ONE_TOPIC_QUERY,
+    ),
+    Route(
+        "get",
+        "/api/topics/history",
+        "getTopicHistory",
+        "The last messages of one topic, as far as the message log holds them.",
+        {
+            200: ("Messages, newest first.", api.HistoryReply),
+            400: _REFUSED,
+            503: ("Redis does not answer.", api.ErrorReply),
+        },
+        query=_HISTORY_QUERY,
     ),
     Route(
         "get",

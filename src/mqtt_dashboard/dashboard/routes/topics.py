@@ -1,5 +1,6 @@
 """The topic index over HTTP: pages, search, one level of the tree, one topic, its bytes."""
 
+import re
 import time
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -7,9 +8,16 @@ from typing import Final, TypeVar
 import flask
 
 from mqtt_dashboard.bus.dashboard_topics import Question
+from mqtt_dashboard.bus.topic_history import Cursor
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.contract import codec, topics
-from mqtt_dashboard.contract.api import LevelsReply, TopicInfo, TopicLevel, TopicsReply
+from mqtt_dashboard.contract.api import (
+    HistoryReply,
+    LevelsReply,
+    TopicInfo,
+    TopicLevel,
+    TopicsReply,
+)
 from mqtt_dashboard.contract.messages import Encoding, TopicEntry
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.responses import BadQueryError, refuse, reply
@@ -17,9 +25,12 @@ from mqtt_dashboard.errors import TopicError
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1000
+HISTORY_LIMIT: Final = 50
+MAX_HISTORY: Final = 500
 MAX_SEARCH_CHARACTERS: Final = 200
 # How long one request goes on looking when it finds little.
 SEARCH_S: Final = 0.8
+_CURSOR: Final = re.compile(r"(\d{1,20}-\d{1,20})\.(\d{1,19})", re.ASCII)
 
 Answer = Callable[[], flask.Response]
 AnswerT = TypeVar("AnswerT", bound=Answer)
@@ -36,6 +47,7 @@ def blueprint(parts: Parts) -> flask.Blueprint:
     route("/api/topics", pages.page)
     route("/api/topics/levels", pages.levels)
     route("/api/topics/one", pages.one)
+    route("/api/topics/history", pages.history)
     route("/api/topics/payload", pages.payload)
     return routes
 
@@ -65,7 +77,8 @@ class TopicPages:
     def page(self) -> flask.Response:
         """Answer ``GET /api/topics``."""
         limit = _limit()
-        entries, last = self._search(_question(), flask.request.args.get("after"), limit)
+        question = _question()
+        entries, last, looked_at = self._search(question, flask.request.args.get("after"), limit)
         age_s, stale = self._parts.state.topics_age()
         return reply(
             TopicsReply(
@@ -76,6 +89,8 @@ class TopicPages:
                 left_out=self._left_out(),
                 age_s=age_s,
                 stale=stale,
+                looked_at=looked_at,
+                candidates=self._topics.candidates(question),
             )
         )
 
@@ -114,6 +129,29 @@ class TopicPages:
             return refuse(404, "not_found", "no message was seen on this topic", "topic")
         return reply(info(entry, self._clock))
 
+    def history(self) -> flask.Response:
+        """Answer ``GET /api/topics/history``."""
+        topic, limit = _topic(), _limit(HISTORY_LIMIT, MAX_HISTORY)
+        history = self._parts.store.topic_history.read(topic, limit, _cursor())
+        self._parts.counters.add("unreadable", "history", history.unreadable)
+        cut_at = self._parts.settings.frame_payload_limit
+        cursor = history.cursor
+        return reply(
+            HistoryReply(
+                topic=topic,
+                messages=[
+                    codec.to_document(one.message, epoch=one.epoch, seq=one.seq, limit=cut_at)
+                    for one in history.found
+                ],
+                limit=limit,
+                looked_at=history.entries,
+                looked_at_bytes=history.bytes,
+                back_to=history.back_to,
+                cut=history.cut,
+                next=None if cursor is None else f"{cursor.position}.{cursor.seq}",
+            )
+        )
+
     def payload(self) -> flask.Response:
         """Answer ``GET /api/topics/payload``: as a download, so that no browser renders it."""
         entry = self._topics.one(_topic())
@@ -127,17 +165,22 @@ class TopicPages:
 
     def _search(
         self, question: Question, after: str | None, limit: int
-    ) -> tuple[list[TopicEntry], str | None]:
-        """Look until the page is full, the names are over, or it has taken long enough."""
+    ) -> tuple[list[TopicEntry], str | None, int]:
+        """Look until the page is full, the names are over, or it has taken long enough.
+
+        Returns the entries, where to go on, and how many names were looked at.
+        """
         found: list[TopicEntry] = []
+        looked_at = 0
         give_up = time.monotonic() + SEARCH_S
         while True:
             page = self._topics.search(question, after, limit - len(found))
             self._parts.counters.add("unreadable", "topic_index", page.unreadable)
             found += page.entries
+            looked_at += page.looked_at
             after = page.last
             if after is None or len(found) >= limit or time.monotonic() > give_up:
-                return found, after
+                return found, after, looked_at
 
     def _left_out(self) -> int | None:
         update = self._parts.state.topics
@@ -180,10 +223,10 @@ def _question() -> Question:
     )
 
 
-def _limit() -> int:
-    text = flask.request.args.get("limit", default=str(DEFAULT_LIMIT))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:8]) <= MAX_LIMIT):
-        raise BadQueryError(f"limit must be 1 to {MAX_LIMIT}", "limit")
+def _limit(default: int = DEFAULT_LIMIT, most: int = MAX_LIMIT) -> int:
+    text = flask.request.args.get("limit", default=str(default))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:8]) <= most):
+        raise BadQueryError(f"limit must be 1 to {most}", "limit")
     return int(text)
 
 
@@ -192,6 +235,16 @@ def _topic() -> str:
     if not topic:
         raise BadQueryError("name the topic", "topic")
     return topic
+
+
+def _cursor() -> Cursor | None:
+    text = flask.request.args.get("before")
+    if text is None:
+        return None
+    match = _CURSOR.fullmatch(text)
+    if match is None or any(int(one) >= 2**64 for one in match[1].split("-")):
+        raise BadQueryError("before must be `next` of the page before", "before")
+    return Cursor(match[1], int(match[2]))
 
 
 def _text(entry: TopicEntry) -> tuple[str, Encoding]:
