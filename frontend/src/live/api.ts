@@ -27,8 +27,8 @@ export function address(path: string, query: Query = {}): string {
 }
 
 /** Ask for a document; a refusal is an `ApiError` in the server's words. */
-export async function get<T>(path: string, query: Query = {}): Promise<T> {
-  return read<T>(() => fetch(address(path, query)));
+export async function get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
+  return read<T>(() => fetch(address(path, query), signal ? { signal } : {}), signal);
 }
 
 /** Send a document and return the answer. */
@@ -42,11 +42,13 @@ export async function post<T>(path: string, body: unknown): Promise<T> {
   );
 }
 
-async function read<T>(ask: () => Promise<Response>): Promise<T> {
+async function read<T>(ask: () => Promise<Response>, signal?: AbortSignal): Promise<T> {
   let answer: Response;
   try {
     answer = await ask();
-  } catch {
+  } catch (error) {
+    // Whoever gave it up knows why; that is no failure of the server.
+    if (signal?.aborted) throw error;
     throw new ApiError(t("shell.unreachable"), 0);
   }
   if (answer.ok) return (await answer.json()) as T;

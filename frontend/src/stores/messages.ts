@@ -69,11 +69,14 @@ export const useMessages = defineStore("messages", () => {
     // A replay after a reconnect may bring what is already here.
     const known = frame.replay ? knownKeys() : null;
     for (const message of frame.messages) {
+      // Other pages watch topics over the same socket.
+      const hue = hueOf(message.topic);
+      if (!hue) continue;
+      totals.value.received += 1;
       const key = `${message.epoch}:${message.seq}`;
       if (known?.has(key)) continue;
-      fresh.push({ kind: "message", key, message, hue: hueOf(message.topic) });
+      fresh.push({ kind: "message", key, message, hue });
     }
-    totals.value.received += frame.messages.length;
     if (!fresh.length) return;
     if (frame.messages.some((message) => message.topic.startsWith("demo/"))) connection.demo = true;
     batcher.add(fresh);

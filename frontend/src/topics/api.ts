@@ -1,31 +1,60 @@
-// The topic index over HTTP: one level of the tree, a search, one topic.
+// The topic index over HTTP: one level of the tree, a search, one topic, its past.
 
-import type { LevelsReply, TopicInfo, TopicsReply } from "@/contract/types";
+import type { HistoryReply, LevelsReply, TopicInfo, TopicsReply } from "@/contract/types";
 import { address, get } from "@/live/api";
 
-const PAGE = 100;
+export const PAGE = 100;
 
-function ask<T>(path: string, query: Record<string, string | null>): Promise<T> {
-  return get(`/api/topics${path}`, query);
+function ask<T>(
+  path: string,
+  query: Record<string, string | null>,
+  signal?: AbortSignal,
+): Promise<T> {
+  return get(`/api/topics${path}`, query, signal);
 }
 
-export function level(parent: string | null, after: string | null): Promise<LevelsReply> {
-  return ask("/levels", { parent, after, limit: String(PAGE) });
+export function level(
+  parent: string | null,
+  after: string | null,
+  limit = PAGE,
+): Promise<LevelsReply> {
+  return ask("/levels", { parent, after, limit: String(limit) });
 }
 
 /** A text with + or # as a level of its own is a filter, any other is words to look for. */
-export function search(text: string, values: boolean, after: string | null): Promise<TopicsReply> {
-  const isFilter = text.split("/").some((one) => one === "+" || one === "#");
-  return ask("", {
-    [isFilter ? "filter" : "search"]: text,
-    values: values && !isFilter ? "1" : null,
-    after,
-    limit: String(PAGE),
-  });
+export function isFilter(text: string): boolean {
+  return text.split("/").some((one) => one === "+" || one === "#");
+}
+
+export function search(
+  text: string,
+  values: boolean,
+  after: string | null,
+  signal: AbortSignal,
+): Promise<TopicsReply> {
+  const filter = isFilter(text);
+  return ask(
+    "",
+    {
+      [filter ? "filter" : "search"]: text,
+      values: values && !filter ? "1" : null,
+      after,
+      limit: String(PAGE),
+    },
+    signal,
+  );
 }
 
 export function one(topic: string): Promise<TopicInfo> {
   return ask("/one", { topic });
+}
+
+export function history(
+  topic: string,
+  before: string | null,
+  signal: AbortSignal,
+): Promise<HistoryReply> {
+  return ask("/history", { topic, before, limit: "50" }, signal);
 }
 
 export function payloadAddress(topic: string): string {

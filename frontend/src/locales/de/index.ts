@@ -9,5 +9,6 @@ import { payload } from "./payload";
 import { publish } from "./publish";
 import { shell } from "./shell";
 import { system } from "./system";
+import { topics } from "./topics";
 
-export const de: Texts = { app, clients, overview, parts, payload, publish, shell, system };
+export const de: Texts = { app, clients, overview, parts, payload, publish, shell, system, topics };

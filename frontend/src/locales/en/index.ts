@@ -8,5 +8,16 @@ import { payload } from "./payload";
 import { publish } from "./publish";
 import { shell } from "./shell";
 import { system } from "./system";
+import { topics } from "./topics";
 
-export const en = { app, clients, overview, parts, payload, publish, shell, system } as const;
+export const en = {
+  app,
+  clients,
+  overview,
+  parts,
+  payload,
+  publish,
+  shell,
+  system,
+  topics,
+} as const;
