@@ -69,7 +69,7 @@ _LEVEL_QUERY: Final = (
     _LIMIT_QUERY,
 )
 _ONE_TOPIC_QUERY: Final = (Query("topic", "The exact topic.", _TEXT),)
-_HISTORY_QUERY: Final = (
+_TOPIC_HISTORY_QUERY: Final = (
     *_ONE_TOPIC_QUERY,
     Query(
         "limit",
@@ -219,7 +219,7 @@ ROUTES: Final[tuple[Route, ...]] = (
             400: _REFUSED,
             503: ("Redis does not answer.", api.ErrorReply),
         },
-        query=_HISTORY_QUERY,
+        query=_TOPIC_HISTORY_QUERY,
     ),
     Route(
         "get",

@@ -83,7 +83,7 @@ class Fanout:
 
     def position(self) -> int | None:
         """Return the last message read from the log; None while nobody watches here."""
-        return self._seq if self.watched.is_set() and self._seq else None
+        return self._position.seq if self.watched.is_set() and self._position.seq else None
 
     def buffered(self) -> int:
         """Return how many matched messages wait for viewers that are behind."""
