@@ -104,7 +104,7 @@ class MqttSettings(_Settings):
         ge=1024,
         le=268_435_455,
         alias="MQTT_MAX_PACKET_SIZE",
-        description="Largest packet in bytes; the broker leaves out larger messages.",
+        description="Largest message in bytes; larger ones are left out and counted.",
     )
 
     status_topic: str = Field(

@@ -58,6 +58,7 @@ class Wire:
     def __init__(self) -> None:
         self.left_out: list[str] = []
         self.control: list[bytes] = []
+        self.too_large: list[int] = []
         order = ReceiveOrder(1, 65_535)
         self.decoder = Decoder(
             LIMIT,
@@ -65,6 +66,7 @@ class Wire:
             settle=order.settle,
             control=lambda _head, frame: self.control.append(frame),
             left_out=self.left_out.append,
+            too_large=self.too_large.append,
         )
 
 

@@ -103,6 +103,11 @@ class Intake:
         log.warning("mqtt.malformed", reason=reason)
         self._inbox.refuse("malformed")
 
+    def on_too_large(self, size: int) -> None:
+        """Count a message above ``MQTT_MAX_PACKET_SIZE``."""
+        log.warning("mqtt.too_large", bytes=size)
+        self._inbox.refuse("too_large")
+
     def on_closed(self, loss: Loss) -> None:
         """Note why the connection ended."""
         self._reconciler.closed()

@@ -89,7 +89,7 @@ class Subscriptions:
         return {
             one: qos
             for one, qos in every.items()
-            if not any(other != one and topics.contains(other, one) for other in every)
+            if not any(_makes_needless(other, one) for other in every)
         }
 
     def accepts(self, topic: str) -> bool:
@@ -115,3 +115,13 @@ class Subscriptions:
         self._wanted.pop(wanted.filter, None)
         self._accepted.clear()
         return None
+
+
+def _makes_needless(other: str, one: str) -> bool:
+    """Tell whether a filter need not be held because of another one.
+
+    Of two that match the same topics, such as ``#`` and ``+/#``, the shorter is held.
+    """
+    if other == one or not topics.contains(other, one):
+        return False
+    return not topics.contains(one, other) or (len(other), other) < (len(one), one)

@@ -119,6 +119,9 @@ class Probe:
     def on_malformed(self, reason: str) -> None:
         """Leave out what cannot be read: it is not the probe."""
 
+    def on_too_large(self, size: int) -> None:
+        """Nothing large is expected here."""
+
     def on_closed(self, loss: Loss) -> None:
         """Note that the connection ended or never came to be."""
         self._answers.put(loss)

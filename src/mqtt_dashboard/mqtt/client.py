@@ -159,6 +159,9 @@ class Listener(Protocol):
     def on_malformed(self, reason: str) -> None:
         """Count a message that could not be read and was left out."""
 
+    def on_too_large(self, size: int) -> None:
+        """Count a message of ``size`` bytes that was left out because of the limit."""
+
     def on_closed(self, loss: Loss) -> None:
         """Note that the connection ended or never came to be."""
 

@@ -216,6 +216,10 @@ class _Watch:
         """Pass on that a message was left out."""
         self._listener.on_malformed(reason)
 
+    def on_too_large(self, size: int) -> None:
+        """Pass it on."""
+        self._listener.on_too_large(size)
+
     def on_closed(self, loss: Loss) -> None:
         """Pass a loss on, recognised as a take-over where the broker did not say so."""
         self.loss = self._recognised(loss)

@@ -240,8 +240,10 @@ class _PahoConversation(Conversation):
         else:
             if not topic or "\0" in topic or "+" in topic or "#" in topic:
                 problem = "a topic is empty or holds a wildcard or U+0000"
-        if len(message.payload) > self._options.max_packet_size:
-            problem = f"a message of {len(message.payload)} bytes is larger than the limit"
+        if problem is None and len(message.payload) > self._options.max_packet_size:
+            self._order.settle(token)
+            self._listener.on_too_large(len(message.payload))
+            return None
         if problem is not None:
             self._order.settle(token)
             self._listener.on_malformed(problem)

@@ -49,8 +49,8 @@ def connect(options: LinkOptions) -> bytes:
         keep_alive=options.keepalive,
         session_expiry_interval=options.session_expiry,
         receive_max=options.receive_maximum,
+        # No Maximum Packet Size: see `v5_frames.Decoder`, which leaves large messages out itself.
         topic_alias_max=TOPIC_ALIASES,
-        max_packet_size=options.max_packet_size,
     ).write()
 
 

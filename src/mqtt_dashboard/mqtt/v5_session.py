@@ -58,6 +58,7 @@ class V5Session:
             settle=self._order.settle,
             control=self._control,
             left_out=listener.on_malformed,
+            too_large=listener.on_too_large,
         )
         now = clock.monotonic()
         self._answer_by = now + options.answer_timeout

@@ -51,6 +51,13 @@ def test_a_contained_filter_is_not_held_twice() -> None:
     assert filters.desired() == {"#": 1, "$SYS/#": 0}
 
 
+def test_of_two_names_for_the_same_topics_one_is_held() -> None:
+    """Each of # and +/# contains the other; leaving out both would leave the bridge deaf."""
+    filters = Subscriptions(["+/#"])
+    filters.want("#", 0, None, 0)
+    assert filters.desired() == {"#": 1, "$SYS/#": 0}
+
+
 def test_dollar_topics_are_forwarded_only_when_asked_for() -> None:
     """P19: # does not let $SYS through to the watchers."""
     filters = Subscriptions(["#"])

@@ -44,6 +44,7 @@ class Odd:
     ends: str | None = None
     goodbye: int | None = None
     malformed: int = 0
+    too_large: int = 0
     wants: tuple[str, ...] = ()
     told: str | None = None
     publishes: int | None = None
@@ -138,8 +139,11 @@ CASES = [
     Odd("PINGREQ from the broker", [send(b"\xc0\x00")], ends="PINGREQ, which is for clients", goodbye=0x82),
     Odd("PINGRESP with a body", [send(frame(PINGRESP, b"x"))], ends="malformed", goodbye=0x81),
     Odd("garbage after CONNACK", [send(b"\xff" * 50)], ends="broker sent", goodbye=0x81),
-    Odd("a claim of 256 MB", [send(b"\x30\xff\xff\xff\x7f")], ends="268435460 bytes", goodbye=0x95),
-    Odd("a whole packet above the limit", [send(publish(b"big", bytes(LIMIT)))], ends="at most 4096", goodbye=0x95),
+    Odd("a claim of 256 MB", [send(b"\x30\xff\xff\xff\x7f"), wait(4)], ends="does not answer"),
+    Odd("a whole packet above the limit", [send(publish(b"big", bytes(LIMIT)))], delivered=0, too_large=1),
+    Odd("QoS 1 above the limit is acknowledged", [send(publish(b"big", bytes(3 * LIMIT), qos=1, packet_id=7)), expect(PUBACK)], delivered=0, too_large=1),
+    Odd("a large message makes an alias that a small one uses", [send(publish(b"big", bytes(LIMIT), properties=b"\x23\0\1") + publish(b"", b"small", properties=b"\x23\0\1"))], delivered=1, too_large=1),
+    Odd("a large message whose topic nobody can read", [send(publish(b"\xff", bytes(LIMIT)))], delivered=0, malformed=1),
     Odd("a length of five bytes", [send(b"\x30\xff\xff\xff\xff\x01")], ends="impossible length", goodbye=0x81),
     Odd("half a PUBLISH, then close", [send(ALIVE[:5]), lambda p: p.close()], ends="closed the connection"),
     Odd("half a PUBLISH, then silence", [send(ALIVE[:5]), wait(4)], ends="does not answer"),

@@ -17,6 +17,7 @@ class Recorder:
     batches: list[list[Incoming]] = field(default_factory=list)
     granted: list[tuple[str, int | None, str | None]] = field(default_factory=list)
     malformed: list[str] = field(default_factory=list)
+    too_large: list[int] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
     on_open_do: Callable[[Session], None] | None = None
     on_messages_do: Callable[[list[Incoming]], None] | None = None
@@ -36,6 +37,9 @@ class Recorder:
 
     def on_malformed(self, reason: str) -> None:
         self.malformed.append(reason)
+
+    def on_too_large(self, size: int) -> None:
+        self.too_large.append(size)
 
     def on_closed(self, loss: Loss) -> None:
         self.losses.append(loss)

@@ -99,6 +99,7 @@ def test_odd_broker(case: Odd, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = {"version_refused": False, "final": False, "taken_over": False} | case.flags
     assert {name: getattr(loss, name) for name in expected} == expected
     assert len(recorder.malformed) == case.malformed
+    assert len(recorder.too_large) == case.too_large
     outcomes = [receipt.outcome for receipt in trial.receipts]
     assert outcomes == ([case.outcome] if case.outcome else [])
     if case.told:

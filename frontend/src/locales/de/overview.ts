@@ -143,6 +143,7 @@ export const overview: Texts<typeof en> = {
     reason: {
       queue_full: "Redis war zu langsam, die Warteschlange war voll",
       malformed: "nicht lesbar",
+      too_large: "größer als MQTT_MAX_PACKET_SIZE",
       unwanted: "von Filtern, die niemand mehr beobachtet",
     },
     retained: "Retained-Nachrichten",

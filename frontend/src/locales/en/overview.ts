@@ -140,6 +140,7 @@ export const overview = {
     reason: {
       queue_full: "Redis was too slow, the queue was full",
       malformed: "could not be read",
+      too_large: "larger than MQTT_MAX_PACKET_SIZE",
       unwanted: "of filters nobody watches any more",
     },
     retained: "Retained messages",
