@@ -5,7 +5,7 @@ import { type Path, entriesOf, scalarText, sizeOf } from "./value";
 export const PAGE = 100;
 const MAX_ROWS = 2000;
 const MAX_SCALAR = 400;
-const OPEN_ROWS = 120;
+const OPEN_ROWS = 60;
 
 export type ValueRow =
   | {

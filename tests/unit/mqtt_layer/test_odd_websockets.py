@@ -85,7 +85,7 @@ HANDSHAKES: list[tuple[str, list[Step], str]] = [
     ("MQTT instead of HTTP", [answer_http(connack() * 9 + b"\r\n\r\n"), wait(1)], "does not speak websocket"),
     ("hang-up", [lambda p: p.close()], "is this port for websockets?"),
     ("hang-up in the middle", [answer_http(b"HTTP/1.1 101 Swi"), lambda p: p.close()], "is this port for websockets?"),
-    ("reset", [answer_http(b""), lambda p: p.reset()], "closed the connection"),
+    ("reset", [answer_http(b""), lambda p: p.reset()], "hung up"),
     ("silence", [wait(3)], "does not answer in time"),
     ("headers that drip", [answer_http(b"HTTP/1.1 101 S"), lambda p: p.drip(b"witching Protocols\r\n" * 9, 0.1)], "does not answer in time"),
     ("headers without end", [answer_http(b"HTTP/1.1 101 S\r\n" + b"a: b\r\n" * 9999), wait(1)], "does not speak websocket"),

@@ -2,6 +2,8 @@ export const app = {
   unknown: "unknown",
   notProvided: "not provided",
   ago: "{span} ago",
+  copied: "Copied",
+  copyCommand: "Copy the command",
   skip: "Skip to content",
   home: "MQTT Dashboard, overview",
   pages: "Pages",
