@@ -254,6 +254,11 @@ class BridgeSettings(_Settings):
         alias="ALLOW_DOLLAR_PUBLISH",
         description="Let commands publish to topics that begin with $ (broker control).",
     )
+    command_channel: Literal["on", "off"] = Field(
+        "on",
+        alias="COMMAND_CHANNEL",
+        description="off: cmd_publish on the channel mqtt:commands is refused.",
+    )
     dynsec: Literal["on", "off"] = Field(
         "off",
         alias="MQTT_DYNSEC",
@@ -324,6 +329,27 @@ class DashboardSettings(_Settings):
         le=60,
         alias="PUBLISH_TIMEOUT",
         description="Seconds to wait for the broker's confirmation of a publish.",
+    )
+
+    command_limit: int = Field(
+        10_000,
+        ge=1,
+        le=1_000_000,
+        alias="COMMAND_LIMIT",
+        description="Durable commands that may wait for their result; past it they are refused.",
+    )
+    command_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=1024 * 1024,
+        alias="COMMAND_BYTES",
+        description="Payload bytes of durable commands that wait for their result.",
+    )
+    command_ttl: int = Field(
+        86_400,
+        ge=60,
+        le=31_536_000,
+        alias="COMMAND_TTL_S",
+        description="Seconds a durable command's record and its Idempotency-Key are kept.",
     )
 
     @field_validator("allowed_hosts", "allowed_origins", mode="before")

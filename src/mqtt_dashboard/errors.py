@@ -21,6 +21,14 @@ class TopicError(ContractError):
     """A topic or a filter breaks the rules of MQTT 5.0, section 4.7."""
 
 
+class FieldRefusedError(ContractError):
+    """One field of a request is not valid; ``field`` names it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
 class BusError(DashboardError):
     """Redis did not do what was asked; `reason` is fit to be shown."""
 

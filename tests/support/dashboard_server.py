@@ -16,6 +16,7 @@ import msgspec
 import redis
 
 import socketio
+from mqtt_dashboard.bus.bridge_orders import BridgeOrders, Entry, Step
 from mqtt_dashboard.contract import codec, events
 from mqtt_dashboard.contract.commands import (
     CommandReply,
@@ -23,6 +24,8 @@ from mqtt_dashboard.contract.commands import (
     SubscribeCommand,
     UnsubscribeCommand,
 )
+from mqtt_dashboard.contract.orders import CommandResult, unpack_order
+from mqtt_dashboard.errors import BusError
 from tests.support.feed import Feed
 from tests.support.servers import Child, RedisServer, free_port, wait_for
 
@@ -179,7 +182,10 @@ def viewers(server: DashboardServer, count: int = 1) -> Iterator[list[Viewer]]:
 
 
 class BeatingBridge:
-    """A writer that renews the status key and answers commands, without any MQTT."""
+    """A writer that renews the status key and settles durable commands, without any MQTT.
+
+    What it was asked to do is in ``commands``, orders of the stream as `PublishCommand`.
+    """
 
     def __init__(self, server: RedisServer) -> None:
         self.feed = Feed(server.client())
@@ -191,6 +197,7 @@ class BeatingBridge:
         self._threads = [
             threading.Thread(target=self._beat, name="beat"),
             threading.Thread(target=self._listen, name="listen"),
+            threading.Thread(target=self._execute, name="execute"),
         ]
         self._server = server
 
@@ -234,12 +241,52 @@ class BeatingBridge:
             message = pubsub.get_message(timeout=0.2)
             if message is None:
                 continue
-            command = codec.decode_command(message["data"])
-            self.commands.append(command)
-            if isinstance(command, PublishCommand) and command.id:
-                reply = self.answer(command)
-                if reply is not None:
-                    self.feed.reply(reply)
+            self.commands.append(codec.decode_command(message["data"]))
+
+    def _execute(self) -> None:
+        client, names = self._server.client(), self.feed.channels
+        store = BridgeOrders(client, names, "the test's Redis")
+        while not self._stop.is_set():
+            try:
+                client.set(names.bridge_epoch, self.feed.epoch, nx=True)
+                store.prepare()
+                for entry in store.read("beating", 10, 0.1):
+                    self._execute_one(store, entry)
+            except (redis.RedisError, BusError):
+                time.sleep(0.1)
+
+    def _execute_one(self, store: BridgeOrders, entry: Entry) -> None:
+        order = unpack_order(entry.body or b"")
+        key = (entry.command_id, entry.position, 0)
+        (taken,) = store.take(self.feed.epoch, [key], commit=True)
+        if taken is None:
+            return
+        text, encoding = codec.payload_to_text(order.payload)
+        command = PublishCommand(
+            topic=order.topic,
+            payload=text,
+            encoding=encoding,
+            qos=order.qos,
+            retain=order.retain,
+            id=entry.command_id,
+            deadline=time.time() + taken.left_s,
+        )
+        self.commands.append(command)
+        reply = self.answer(command)
+        if reply is None:
+            return
+        result = CommandResult(
+            id=reply.id,
+            state=reply.state,
+            reason=reply.reason,
+            code=reply.code,
+            topic=order.topic,
+            mode=order.mode,
+            qos=order.qos,
+            timestamp=time.time(),
+        )
+        step = Step("finish", entry.command_id, entry.position, result)
+        store.settle(self.feed.epoch, [step])
 
 
 def acked(command: PublishCommand) -> CommandReply:

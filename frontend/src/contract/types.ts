@@ -2,6 +2,8 @@
 
 export const CONTRACT_VERSION = 1;
 
+export type CommandMode = "at-least-once" | "at-most-once" | "exactly-once";
+
 export type CommandState = "acked" | "sent" | "failed" | "expired" | "indeterminate";
 
 export type Encoding = "utf8" | "base64";
@@ -9,6 +11,10 @@ export type Encoding = "utf8" | "base64";
 export type Health = "healthy" | "degraded" | "unhealthy";
 
 export type LinkState = "starting" | "connecting" | "connected" | "disconnected" | "standby" | "stopped";
+
+export type OrderPhase = "queued" | "sent" | "received" | "done";
+
+export type OrderState = "accepted" | "acked" | "sent" | "failed" | "expired" | "indeterminate";
 
 export type QoS = 0 | 1 | 2;
 
@@ -260,6 +266,104 @@ export interface ClientsUpdate {
   accounts: AccountInfo[] | null;
   accounts_total: number | null;
   accounts_hint: string | null;
+}
+
+/**
+ * A durable command and what became of it.
+ *
+ * `state` is `accepted` until the one result is recorded; then `finished_at` is set.
+ * `phase`: `queued`, `sent` (it may be on its way to the broker), `received` (QoS 2: the
+ * broker has it), `done`. `attempts` counts sendings, begun ones included. `durable` says
+ * whether Redis kept it on disk when it was accepted, `null` when that cannot be known.
+ * `repeated` marks the answer to a request whose Idempotency-Key was known.
+ */
+export interface CommandRecord {
+  id: string;
+  state: OrderState;
+  reason: string;
+  phase: OrderPhase;
+  topic: string;
+  qos: QoS;
+  retain: boolean;
+  mode: CommandMode;
+  size: number;
+  accepted_at: number;
+  deadline: number;
+  finished_at: number | null;
+  code: number | null;
+  attempts: number;
+  durable: boolean | null;
+  durable_reason: string | null;
+  repeated: boolean;
+}
+
+/**
+ * `POST /api/commands`: a publish that is not lost once it was accepted.
+ *
+ * `mode` says what happens when a crash leaves open whether it was sent: see the three modes in
+ * the documentation. `deadline_s` is the time in seconds within which it may be sent. The other
+ * fields are the properties of PUBLISH (MQTT 5.0, 3.3.2.3); `payload_format` 1 says UTF-8 text,
+ * `correlation_data` is base64.
+ */
+export interface CommandRequest {
+  topic: string;
+  payload?: string;
+  qos?: QoS;
+  retain?: boolean;
+  encoding?: Encoding;
+  mode?: CommandMode | null;
+  deadline_s?: number;
+  content_type?: string | null;
+  response_topic?: string | null;
+  correlation_data?: string | null;
+  message_expiry_s?: number | null;
+  payload_format?: 0 | 1 | null;
+  user_properties?: [string, string][];
+}
+
+/**
+ * The one result of a durable command, on `RedisChannels.COMMAND_RESULTS` and to sockets.
+ */
+export interface CommandResult {
+  type: "command_result";
+  id: string;
+  state: CommandState;
+  reason: string;
+  topic: string;
+  mode: CommandMode;
+  qos: QoS;
+  timestamp: number;
+  code: number | null;
+}
+
+/**
+ * Payload of `watch_command`: ask for the result of a command by its id.
+ */
+export interface CommandWatch {
+  id: string;
+}
+
+/**
+ * Acknowledgement of `watch_command`; the result follows as `command_result`.
+ */
+export interface CommandWatchReply {
+  ok: boolean;
+  id: string;
+  message: string | null;
+  command: CommandRecord | null;
+}
+
+/**
+ * `GET /api/commands`: the newest records first; `queued` wait for their result.
+ */
+export interface CommandsReply {
+  commands: CommandRecord[];
+  queued: number;
+  queued_limit: number;
+  queued_bytes: number;
+  queued_bytes_limit: number;
+  durable: boolean | null;
+  durable_reason: string | null;
 }
 
 /**
@@ -526,11 +630,15 @@ export interface RedisFacts {
 
 /**
  * What this worker knows of Redis; `age_s` is the time since it last answered.
+ *
+ * `durable`: whether accepted commands outlive a restart of Redis, `null` when unknown.
  */
 export interface RedisHealth {
   status: RedisState;
   reason: string | null;
   age_s: number | null;
+  durable: boolean | null;
+  durable_reason: string | null;
 }
 
 /**
@@ -774,6 +882,7 @@ export interface ServerEvents {
   mqtt_messages: (payload: MessagesFrame) => void;
   clients_update: (payload: ClientsUpdate) => void;
   topics_update: (payload: TopicsUpdate) => void;
+  command_result: (payload: CommandResult) => void;
 }
 
 export interface ClientEvents {
@@ -781,6 +890,7 @@ export interface ClientEvents {
   unsubscribe: (request: FilterRequest, ack: (reply: FilterReply) => void) => void;
   publish: (request: PublishRequest, ack: (reply: PublishReply) => void) => void;
   credit: (request: CreditRequest, ack: (reply: CreditReply) => void) => void;
+  watch_command: (request: CommandWatch, ack: (reply: CommandWatchReply) => void) => void;
 }
 
 /** Every JSON route: its query, its body, and what status 200 carries. */
@@ -800,4 +910,7 @@ export interface ApiRoutes {
   "GET /api/topics/history": { query: { topic?: string; limit?: number; before?: string }; body: undefined; reply: HistoryReply };
   "GET /api/clients": { query: {}; body: undefined; reply: ClientsReply };
   "POST /api/messages/publish": { query: {}; body: PublishRequest; reply: PublishReply };
+  "POST /api/commands": { query: {}; body: CommandRequest; reply: CommandRecord };
+  "GET /api/commands": { query: { limit?: number }; body: undefined; reply: CommandsReply };
+  "GET /api/commands/{command_id}": { query: { wait?: number }; body: undefined; reply: CommandRecord };
 }

@@ -87,6 +87,7 @@ class Commands:
         filters_changed: Callable[[], None],
         *,
         allow_dollar: bool,
+        allow_publish: bool,
     ) -> None:
         self._store = store
         self._link = link
@@ -96,13 +97,14 @@ class Commands:
         self._clock = clock
         self._filters_changed = filters_changed
         self._allow_dollar = allow_dollar
+        self._allow_publish = allow_publish
         self._feed: CommandFeed | None = None
         self._pinged = float("-inf")
         self._counts: Counter[str] = Counter()
 
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> Counter[str]:
         """Return how many commands ended how."""
-        return dict(self._counts)
+        return self._counts.copy()
 
     def turn(self, wait: Callable[[float], bool]) -> None:
         """Wait up to a second for one command and execute it."""
@@ -168,6 +170,8 @@ class Commands:
             self._unsubscribe(command)
 
     def _publish(self, command: PublishCommand) -> None:
+        if not self._allow_publish:
+            raise ContractError("publishing over this channel is switched off (COMMAND_CHANNEL)")
         topics.check_topic(command.topic)
         if command.topic.startswith("$") and not self._allow_dollar:
             raise ContractError(

@@ -4,6 +4,7 @@ Sorts messages into those the bridge reads itself (``$SYS``), those somebody wat
 kept session still delivers though nobody wants them any more.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from mqtt_dashboard import logs
@@ -51,6 +52,7 @@ class Intake:
         self._session = session
         self._clock = clock
         self.last_message_at: float | None = None
+        self.heard_open: Callable[[Session], None] = lambda _session: None
 
     def wire(
         self,
@@ -69,6 +71,8 @@ class Intake:
 
     def on_open(self, session: Session) -> None:
         """Ask for every wanted filter and say that the bridge is online."""
+        # Before anything else: what is sent on this connection depends on it.
+        self.heard_open(session)
         self._observer.new_session(session)
         self._session.opened(session)
         self._reconciler.opened(session)

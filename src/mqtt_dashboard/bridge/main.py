@@ -3,13 +3,14 @@
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from typing import Final
 
 import click
 
 from mqtt_dashboard import __version__, about, config, logs
 from mqtt_dashboard.bridge.health import HealthServer
-from mqtt_dashboard.bridge.service import MQTTBridge
+from mqtt_dashboard.bridge.service import MQTTBridge, no_checkpoint
 from mqtt_dashboard.bus.bridge_store import BridgeStore
 from mqtt_dashboard.bus.connection import open_client
 from mqtt_dashboard.clock import SystemClock
@@ -48,14 +49,15 @@ def main(*, health: bool) -> None:
     try:
         if health:
             sys.exit(_ask_health(config.load(config.BridgeSettings)))
-        sys.exit(_run())
+        sys.exit(run())
     except ConfigError as error:
         for line in str(error).splitlines():
             click.echo(f"mqtt-bridge: {line}", err=True)
         sys.exit(EXIT_CONFIG)
 
 
-def _run() -> int:
+def run(checkpoint: Callable[[str], None] = no_checkpoint) -> int:
+    """Run the bridge until a signal or a broken part ends it; return the exit status."""
     mqtt = config.load(config.MqttSettings)
     redis = config.load(config.RedisSettings)
     settings = config.load(config.BridgeSettings)
@@ -69,7 +71,7 @@ def _run() -> int:
         process=about.process(clock.now(), LIBRARIES),
         settings=about.settings([mqtt, redis, settings]),
     )
-    bridge = MQTTBridge(mqtt, settings, store, channels, clock, introduction)
+    bridge = MQTTBridge(mqtt, settings, store, channels, clock, introduction, checkpoint)
     server = HealthServer(
         settings.http_host, settings.http_port, bridge.status, bridge.problems, bridge.not_ready
     )

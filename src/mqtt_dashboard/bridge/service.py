@@ -1,8 +1,8 @@
 """The bridge as a whole: builds the parts, knows the order of start and stop, reports its state.
 
 Threads: ``mqtt`` (the link and its reconnects), ``forwarder``, ``index``, ``lease`` (and status),
-``filters``, ``reporter``, ``commands``, ``replies``. Each is a watched loop; when one dies the
-process ends with status 1.
+``filters``, ``reporter``, ``commands``, ``replies``, ``orders``, ``journal``. Each is a watched
+loop; when one dies the process ends with status 1.
 """
 
 import os
@@ -23,9 +23,11 @@ from mqtt_dashboard.bridge.history import History
 from mqtt_dashboard.bridge.inbox import Inbox
 from mqtt_dashboard.bridge.index_keeper import IndexKeeper
 from mqtt_dashboard.bridge.intake import Intake
+from mqtt_dashboard.bridge.journal import Journal
 from mqtt_dashboard.bridge.lease import Lease
 from mqtt_dashboard.bridge.loops import Loop
 from mqtt_dashboard.bridge.observer import Observer
+from mqtt_dashboard.bridge.orders import Orders
 from mqtt_dashboard.bridge.reconciler import Reconciler
 from mqtt_dashboard.bridge.reporter import Reporter
 from mqtt_dashboard.bridge.retained import RetainedWatch
@@ -56,6 +58,10 @@ LAST_WRITES_S: Final = 0.7
 log = logs.get(__name__)
 
 
+def no_checkpoint(_name: str) -> None:
+    """Pass a named point of a command's way; a test may end the process there."""
+
+
 class MQTTBridge:
     """The only MQTT client of the system."""
 
@@ -67,6 +73,7 @@ class MQTTBridge:
         channels: RedisChannels,
         clock: Clock,
         about: BridgeAbout,
+        checkpoint: Callable[[str], None] = no_checkpoint,
     ) -> None:
         self._mqtt = mqtt
         self._clock = clock
@@ -136,7 +143,21 @@ class MQTTBridge:
             clock,
             self._reconciler.sync,
             allow_dollar=settings.dollar_publish,
+            allow_publish=settings.command_channel == "on",
         )
+        self._journal = Journal(store.orders, checkpoint)
+        self._orders = Orders(
+            store.orders,
+            self._link,
+            self._lease,
+            self._session,
+            self._journal,
+            clock,
+            self._instance,
+            allow_dollar=settings.dollar_publish,
+            checkpoint=checkpoint,
+        )
+        self._intake.heard_open = self._orders.on_open
         self._plan_reports()
         self._loops = [
             Loop("lease", self._renew, clock),
@@ -146,6 +167,8 @@ class MQTTBridge:
             Loop("reporter", self._reporter.turn, clock),
             Loop("replies", self._replies.turn, clock),
             Loop("commands", self._commands.turn, clock),
+            Loop("orders", self._orders.turn, clock),
+            Loop("journal", self._journal.turn, clock),
             Loop("mqtt", lambda _wait: self._link.run(), clock, stuck_after=float("inf")),
         ]
         if settings.emqx_api_url:
@@ -161,21 +184,22 @@ class MQTTBridge:
         """Stop taking in, write what is queued, say goodbye, hand the lease on; within 5 s."""
         loops = {loop.name: loop for loop in self._loops}
         loops["commands"].stop()
+        loops["orders"].stop()
         self._link.pause(paused=True)
         self._drain()
         self._stopping.set()
         self._link.close(will=True)
         loops["mqtt"].stop()
         loops["mqtt"].join(1.0)
-        for name in ("forwarder", "index", "filters", "reporter", "replies", "lease", "clients"):
-            if name in loops:
-                loops[name].stop()
+        for loop in self._loops:
+            loop.stop()
         self._session.enter("stopped", "the bridge was stopped")
         for loop in self._loops:
             loop.join(0.7)
         self._commands.close()
         try:
             if self._lease.held:
+                self._journal.flush()
                 self._keeper.finish(self._clock.monotonic() + LAST_WRITES_S)
                 self._reporter.announce_changes()
             self._lease.release()
@@ -226,7 +250,7 @@ class MQTTBridge:
             broker_family=self._observer.family,
             subscriptions=self._reconciler.report(),
             traffic=self._inbox.traffic(),
-            commands=self._commands.counts(),
+            commands=dict(self._commands.counts() + self._journal.counts),
             last_message_at=self._intake.last_message_at,
             seq=self._forwarder.seq,
             restoring=self._keeper.restoring,
@@ -235,7 +259,7 @@ class MQTTBridge:
         )
 
     def _may_connect(self) -> bool:
-        return self._lease.held
+        return self._lease.held and self._orders.continuity.may_connect()
 
     def _listening_since(self) -> float | None:
         state = self._session.now

@@ -4,27 +4,23 @@ Reads return what is there; judging ages and gaps is the reader's business. Entr
 understood are returned as `None` so that the caller can count them and go on.
 """
 
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from mqtt_dashboard.bus.connection import Client, open_client, plain_errors
 from mqtt_dashboard.bus.dashboard_history import DashboardHistory
+from mqtt_dashboard.bus.dashboard_orders import DashboardOrders
 from mqtt_dashboard.bus.dashboard_topics import DashboardTopics
 from mqtt_dashboard.bus.topic_history import TopicHistory
 from mqtt_dashboard.config import RedisSettings
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
-from mqtt_dashboard.contract.commands import Command, CommandReply
+from mqtt_dashboard.contract.commands import Command
 from mqtt_dashboard.contract.messages import Batch
-from mqtt_dashboard.errors import BusError, BusRefusedError, ContractError, QueueFullError
+from mqtt_dashboard.errors import BusRefusedError, ContractError
 
 BEGIN: Final = "0-0"
-WAIT_SLICE_S: Final = 1.0
-MAX_WAITS: Final = 64
+MAX_CONNECTIONS: Final = 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +47,11 @@ class DashboardStore:
         self.channels = RedisChannels(settings.prefix)
         self.settings = settings
         self.address = settings.address
-        self._client: Client = open_client(settings, name, max_connections=MAX_WAITS + 32)
+        self._client: Client = open_client(settings, name, max_connections=MAX_CONNECTIONS)
         self.topics = DashboardTopics(self._client, self.channels, self.address)
         self.history = DashboardHistory(self._client, self.channels, self.address)
         self.topic_history = TopicHistory(self._client, self.channels, self.address)
-        self._waits = threading.BoundedSemaphore(MAX_WAITS)
+        self.orders = DashboardOrders(self._client, self.channels, self.address)
 
     def close(self) -> None:
         """Close all connections."""
@@ -108,35 +104,6 @@ class DashboardStore:
         """Send a command; return how many listeners received it."""
         with plain_errors(self.address):
             return int(self._client.publish(self.channels.COMMANDS, codec.encode(command)))
-
-    @contextmanager
-    def reply_slot(self) -> Iterator[None]:
-        """Hold one of a bounded number of places for waiting; `QueueFullError` when none is free.
-
-        Taken before a command is sent, so that nothing is sent whose result nobody waits for.
-        """
-        if not self._waits.acquire(blocking=False):
-            raise QueueFullError("too many publishes are waiting for their result; try again")
-        try:
-            yield
-        finally:
-            self._waits.release()
-
-    def wait_reply(self, command_id: str, timeout_s: float) -> CommandReply | None:
-        """Wait for the one reply of a command; None when none came in time."""
-        deadline = time.monotonic() + timeout_s
-        # In slices, so that no single answer is waited for longer than a connection's deadline.
-        while (left := deadline - time.monotonic()) > 0:
-            with plain_errors(self.address):
-                popped = self._client.blpop(
-                    [self.channels.reply(command_id)], timeout=max(0.05, min(left, WAIT_SLICE_S))
-                )
-            if popped:
-                try:
-                    return codec.decode(popped[1], CommandReply)
-                except ContractError as error:
-                    raise BusError(f"the bridge's reply cannot be read: {error}") from error
-        return None
 
     def _read(
         self, stream: str, after: str, block_s: float, count: int

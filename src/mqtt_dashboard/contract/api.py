@@ -23,11 +23,16 @@ RedisState = Literal["up", "down", "unknown"]
 
 
 class RedisHealth(Struct, kw_only=True, frozen=True):
-    """What this worker knows of Redis; ``age_s`` is the time since it last answered."""
+    """What this worker knows of Redis; ``age_s`` is the time since it last answered.
+
+    ``durable``: whether accepted commands outlive a restart of Redis, ``null`` when unknown.
+    """
 
     status: RedisState
     reason: str | None = None
     age_s: float | None = None
+    durable: bool | None = None
+    durable_reason: str | None = None
 
 
 class WebsocketHealth(Struct, kw_only=True, frozen=True):

@@ -51,6 +51,11 @@ class RedisChannels:
         """Channel of `Command`, towards the bridge."""
         return f"{self.prefix}commands"
 
+    @cached_property
+    def COMMAND_RESULTS(self) -> str:  # noqa: N802 - public name
+        """Channel of `CommandResult`, one document per durable command."""
+        return f"{self.prefix}commands:results"
+
     # Keys and streams ------------------------------------------------------------------------
     @cached_property
     def message_log(self) -> str:
@@ -118,3 +123,51 @@ class RedisChannels:
     def reply(self, command_id: str) -> str:
         """Return the list that receives the one `CommandReply` of a command; it expires."""
         return f"{self.prefix}reply:{command_id}"
+
+    @cached_property
+    def orders(self) -> str:
+        """Stream of durable commands that have no result yet: ``i`` = id, ``b`` = `Order`."""
+        return f"{self.prefix}order:queue"
+
+    @cached_property
+    def order_bytes(self) -> str:
+        """Integer: the payload bytes of `orders`."""
+        return f"{self.prefix}order:bytes"
+
+    @cached_property
+    def order_results(self) -> str:
+        """Stream of `CommandResult`, field ``d`` in JSON: what the dashboards follow."""
+        return f"{self.prefix}order:results"
+
+    @cached_property
+    def orders_recent(self) -> str:
+        """Sorted set of the ids of records without an Idempotency-Key, by acceptance (ms)."""
+        return f"{self.prefix}order:recent"
+
+    @cached_property
+    def orders_keyed(self) -> str:
+        """Sorted set of the ids of records with an Idempotency-Key, by acceptance (ms)."""
+        return f"{self.prefix}order:keyed"
+
+    @cached_property
+    def order_opening(self) -> str:
+        """String, there while it is open whether the broker kept the session of sent orders."""
+        return f"{self.prefix}order:opening"
+
+    @cached_property
+    def order_burnt(self) -> str:
+        """Set of packet ids that must rest until the broker forgets the session."""
+        return f"{self.prefix}order:burnt"
+
+    @cached_property
+    def order_records(self) -> str:
+        """Prefix of the hashes that hold one durable command each."""
+        return f"{self.prefix}order:record:"
+
+    def order_record(self, command_id: str) -> str:
+        """Return the hash of one durable command; it expires."""
+        return f"{self.order_records}{command_id}"
+
+    def order_key(self, digest: str) -> str:
+        """Return the string that keeps the id an Idempotency-Key stands for; it expires."""
+        return f"{self.prefix}order:key:{digest}"

@@ -1,8 +1,8 @@
 """Socket.IO events: names and payloads. Websocket transport only.
 
-A browser sends ``subscribe`` / ``unsubscribe`` / ``publish`` and reads the acknowledgement; the
-server sends the five events of `SERVER_EVENTS`. A client that sends ``credit`` gets as many message
-frames as it allows; one that never does gets frames at a modest fixed rate.
+A browser sends ``subscribe`` / ``unsubscribe`` / ``publish`` / ``watch_command`` and reads the
+acknowledgement; the server sends the events of `SERVER_EVENTS`. A client that sends ``credit`` gets
+as many message frames as it allows; one that never does gets frames at a modest fixed rate.
 """
 
 from typing import Annotated, Final
@@ -16,16 +16,19 @@ from mqtt_dashboard.contract.api import (
     PublishRequest,
 )
 from mqtt_dashboard.contract.messages import ClientsUpdate, MessageReceived, TopicsUpdate
+from mqtt_dashboard.contract.orders import CommandResult, CommandWatch, CommandWatchReply
 
 BROKER_STATS: Final = "broker_stats"
 BROKER_STATUS: Final = "broker_status"
 MQTT_MESSAGES: Final = "mqtt_messages"
 CLIENTS_UPDATE: Final = "clients_update"
 TOPICS_UPDATE: Final = "topics_update"
+COMMAND_RESULT: Final = "command_result"
 
 SUBSCRIBE: Final = "subscribe"
 UNSUBSCRIBE: Final = "unsubscribe"
 PUBLISH: Final = "publish"
+WATCH_COMMAND: Final = "watch_command"
 CREDIT: Final = "credit"
 
 MAX_CREDIT: Final = 64
@@ -105,6 +108,7 @@ SERVER_EVENTS: Final[dict[str, type[Struct]]] = {
     MQTT_MESSAGES: MessagesFrame,
     CLIENTS_UPDATE: ClientsUpdate,
     TOPICS_UPDATE: TopicsUpdate,
+    COMMAND_RESULT: CommandResult,
 }
 
 CLIENT_EVENTS: Final[dict[str, tuple[type[Struct], type[Struct]]]] = {
@@ -112,4 +116,5 @@ CLIENT_EVENTS: Final[dict[str, tuple[type[Struct], type[Struct]]]] = {
     UNSUBSCRIBE: (FilterRequest, FilterReply),
     PUBLISH: (PublishRequest, PublishReply),
     CREDIT: (CreditRequest, CreditReply),
+    WATCH_COMMAND: (CommandWatch, CommandWatchReply),
 }

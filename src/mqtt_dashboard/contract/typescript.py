@@ -11,7 +11,7 @@ from typing import Any, Final, get_args
 import msgspec
 from msgspec import Struct, inspect
 
-from mqtt_dashboard.contract import CONTRACT_VERSION, api, commands, events, messages
+from mqtt_dashboard.contract import CONTRACT_VERSION, api, commands, events, messages, orders
 from mqtt_dashboard.contract.export import ROUTES
 
 HEADER: Final = (
@@ -19,10 +19,13 @@ HEADER: Final = (
 )
 
 _ALIASES: Final[dict[str, Any]] = {
+    "CommandMode": orders.CommandMode,
     "CommandState": commands.CommandState,
     "Encoding": messages.Encoding,
     "Health": api.Health,
     "LinkState": messages.LinkState,
+    "OrderPhase": orders.OrderPhase,
+    "OrderState": orders.OrderState,
     "QoS": commands.QoS,
     "RedisState": api.RedisState,
 }
@@ -155,7 +158,9 @@ def _route_map() -> str:
         if isinstance(kind, str):
             continue
         body = route.body.__name__ if route.body else "undefined"
-        query = "; ".join(f"{one.name}?: {_query(one.schema)}" for one in route.query)
+        query = "; ".join(
+            f"{one.name}?: {_query(one.schema)}" for one in route.query if one.place == "query"
+        )
         lines.append(
             f'  "{route.method.upper()} {route.path}": '
             f"{{ query: {{ {query} }}; body: {body}; reply: {kind.__name__} }};"
@@ -165,4 +170,4 @@ def _route_map() -> str:
 
 
 def _query(schema: dict[str, Any]) -> str:
-    return "number" if schema["type"] == "integer" else "string"
+    return "number" if schema["type"] in {"integer", "number"} else "string"

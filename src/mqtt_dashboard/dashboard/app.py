@@ -14,11 +14,13 @@ import flask
 from gevent import monkey
 
 from flask_socketio import SocketIO
+from mqtt_dashboard.bus.dashboard_orders import Bounds
 from mqtt_dashboard.bus.dashboard_store import DashboardStore
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.config import DashboardSettings
 from mqtt_dashboard.dashboard import responses, wire
 from mqtt_dashboard.dashboard.census import Census
+from mqtt_dashboard.dashboard.commander import Commander
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.fanout import Fanout
 from mqtt_dashboard.dashboard.follower import EventFollower, Heartbeat, LogFollower, Pulse
@@ -26,10 +28,12 @@ from mqtt_dashboard.dashboard.interests import Interests
 from mqtt_dashboard.dashboard.loops import Loop
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.publisher import Publisher
+from mqtt_dashboard.dashboard.results import ResultBoard, ResultFollower
 from mqtt_dashboard.dashboard.resume import Resumer
 from mqtt_dashboard.dashboard.routes import (
     broker,
     clients,
+    commands,
     health,
     messages,
     openapi,
@@ -97,7 +101,10 @@ def create_app(settings: DashboardSettings, store: DashboardStore, clock: Clock)
     state = ReadModel(clock)
     payload, patience = settings.frame_payload_limit, settings.viewer_patience
     fanout = Fanout(outlet, clock, counters, payload, patience)
-    publisher = Publisher(store, state, clock, counters, settings.publish_timeout)
+    board = ResultBoard(fanout, counters)
+    bounds = Bounds(settings.command_limit, settings.command_bytes, settings.command_ttl)
+    commander = Commander(store.orders, state, board, clock, counters, bounds)
+    publisher = Publisher(commander, state, counters, settings.publish_timeout)
     nudge = threading.Event()
     owner = f"dashboard-{uuid.uuid4().hex[:12]}"
     interests = Interests(store, state, clock, counters, owner, nudge)
@@ -106,20 +113,34 @@ def create_app(settings: DashboardSettings, store: DashboardStore, clock: Clock)
     heartbeat = Heartbeat(store, state, interests, counters, nudge)
     event_follower = EventFollower(store, state, fanout, counters, nudge)
     log_follower = LogFollower(store, fanout, counters)
+    result_follower = ResultFollower(store, state, board, clock, counters)
     pulse = Pulse(state, fanout, clock, heartbeat.beaten)
     loops = (
         Loop("heartbeat", heartbeat.turn, clock, counters, heartbeat.failed),
         Loop("events", event_follower.turn, clock, counters, event_follower.failed),
         Loop("log", log_follower.turn, clock, counters, log_follower.failed),
+        Loop("results", result_follower.turn, clock, counters, result_follower.failed),
         Loop("pulse", pulse.turn, clock, counters),
         Loop("census", census.turn, clock, counters),
         Loop("frames", _flusher(fanout, stopping), clock, counters),
     )
     parts = Parts(
-        settings, store.settings, clock, counters, store, state, fanout, publisher, census, loops
+        settings,
+        store.settings,
+        clock,
+        counters,
+        store,
+        state,
+        fanout,
+        publisher,
+        commander,
+        census,
+        loops,
     )
     resumer = Resumer(store, fanout, clock, counters)
-    handlers = SocketHandlers(state, fanout, resumer, interests, publisher, clock, counters)
+    handlers = SocketHandlers(
+        state, fanout, resumer, interests, publisher, commander, clock, counters
+    )
     handlers.register(server)
     _register(app, parts)
     app.wsgi_app = Gate(app.wsgi_app, door, counters)  # type: ignore[method-assign]
@@ -160,7 +181,7 @@ def _socket_server(app: flask.Flask, door: Door) -> SocketIO:
 
 
 def _register(app: flask.Flask, parts: Parts) -> None:
-    for module in (health, broker, topics, clients, messages, system):
+    for module in (health, broker, topics, clients, messages, commands, system):
         app.register_blueprint(module.blueprint(parts))
     app.register_blueprint(openapi.blueprint())
     app.register_blueprint(spa.blueprint())

@@ -6,6 +6,7 @@ from mqtt_dashboard.bus.dashboard_store import DashboardStore
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.config import DashboardSettings, RedisSettings
 from mqtt_dashboard.dashboard.census import Census
+from mqtt_dashboard.dashboard.commander import Commander
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.fanout import Fanout
 from mqtt_dashboard.dashboard.loops import Loop
@@ -25,5 +26,6 @@ class Parts:
     state: ReadModel
     fanout: Fanout
     publisher: Publisher
+    commander: Commander
     census: Census
     loops: tuple[Loop, ...]

@@ -1,132 +1,107 @@
-"""Publish through the bridge: check, send, wait for the one result, never guess it."""
+"""Publish and wait for what becomes of it: a durable command of which nothing is done late.
 
+It is sent at most once, fails at once while there is no connection to the broker, and its deadline
+is the time the caller waits anyway.
+"""
+
+import threading
 import time
 import uuid
+from collections.abc import Callable
 from typing import Final
 
-from mqtt_dashboard.bus.dashboard_store import DashboardStore
-from mqtt_dashboard.clock import Clock
-from mqtt_dashboard.contract import codec, topics
 from mqtt_dashboard.contract.api import PublishReply, PublishRequest
-from mqtt_dashboard.contract.commands import CommandReply, PublishCommand
+from mqtt_dashboard.contract.orders import CommandRecord, CommandRequest
+from mqtt_dashboard.dashboard.commander import Commander, UnavailableError
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.state import ReadModel
-from mqtt_dashboard.errors import (
-    BusError,
-    ContractError,
-    DashboardError,
-    QueueFullError,
-    TopicError,
-)
+from mqtt_dashboard.errors import QueueFullError
 
 GRACE_S: Final = 1.0
-MAX_PAYLOAD_BYTES: Final = 1024 * 1024
-
-
-class UnavailableError(DashboardError):
-    """Nothing was sent: no bridge listens, or Redis does not answer."""
-
-
-class FieldError(DashboardError):
-    """A field of the request is not valid."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 class Publisher:
     """Sends publish commands and waits for their results."""
 
     def __init__(
-        self,
-        store: DashboardStore,
-        state: ReadModel,
-        clock: Clock,
-        counters: Counters,
-        timeout_s: float,
+        self, commander: Commander, state: ReadModel, counters: Counters, timeout_s: float
     ) -> None:
-        self._store = store
+        self._commander = commander
         self._state = state
-        self._clock = clock
         self._counters = counters
         self._timeout_s = timeout_s
 
-    def publish(self, request: PublishRequest) -> PublishReply:
-        """Publish one message; raise `FieldError` or `UnavailableError` when nothing was sent."""
-        _check(request)
-        self._require_bridge()
+    def publish(
+        self, request: PublishRequest, accepted: Callable[[str], None] = lambda _id: None
+    ) -> PublishReply:
+        """Publish one message; ``accepted`` is told the id once it was accepted.
+
+        Raise `FieldRefusedError` or `UnavailableError` when nothing was sent.
+        """
         started = time.monotonic()
-        command = PublishCommand(
+        identity = uuid.uuid4().hex
+        command = CommandRequest(
             topic=request.topic,
             payload=request.payload,
             qos=request.qos,
             retain=request.retain,
             encoding=request.encoding,
-            id=uuid.uuid4().hex,
-            deadline=self._clock.now() + self._timeout_s,
+            mode="at-most-once",
+            deadline_s=self._timeout_s,
         )
-        reply = self._send(command)
+        try:
+            self._require_bridge()
+            # The place is taken first: nothing is sent whose result nobody waits for.
+            with self._commander.board.place(identity) as event:
+                self._commander.accept(command, None, patient=False, command_id=identity)
+                accepted(identity)
+                reply = self._reply(identity, self._wait(identity, event))
+        except QueueFullError as error:
+            self._counters.add("publishes", "unavailable")
+            raise UnavailableError(f"not sent: {error}") from error
+        except UnavailableError:
+            self._counters.add("publishes", "unavailable")
+            raise
         self._counters.add("publishes", reply.state)
+        duration_ms = (time.monotonic() - started) * 1000
         return PublishReply(
-            ok=reply.state in {"acked", "sent"},
-            id=reply.id,
+            ok=reply.ok,
+            id=identity,
             state=reply.state,
             reason=reply.reason,
             topic=request.topic,
             code=reply.code,
-            duration_ms=(time.monotonic() - started) * 1000,
+            duration_ms=duration_ms,
         )
 
     def _require_bridge(self) -> None:
         redis = self._state.redis_health()
         if redis.status == "down":
-            raise self._unavailable(f"not sent: {redis.reason}")
+            raise UnavailableError(f"not sent: {redis.reason}")
         if self._state.bridge_alive() is False:
-            raise self._unavailable(f"not sent: {self._state.broker_status().reason}")
+            raise UnavailableError(f"not sent: {self._state.broker_status().reason}")
 
-    def _send(self, command: PublishCommand) -> CommandReply:
+    def _wait(self, identity: str, event: threading.Event) -> CommandRecord | None:
         try:
-            with self._store.reply_slot():
-                return self._send_and_wait(command, command.id or "")
-        except QueueFullError as error:
-            raise self._unavailable(f"not sent: {error}") from error
+            return self._commander.wait(identity, self._timeout_s + GRACE_S, event)
+        except UnavailableError:
+            # It was accepted; what became of it is in the record once Redis answers again.
+            return None
 
-    def _send_and_wait(self, command: PublishCommand, identity: str) -> CommandReply:
-        try:
-            listeners = self._store.send(command)
-        except BusError as error:
-            raise self._unavailable(f"it is not known to be sent: {error.reason}") from error
-        if listeners == 0:
-            raise self._unavailable("not sent: no bridge is listening")
-        try:
-            reply = self._store.wait_reply(identity, self._timeout_s + GRACE_S)
-        except BusError as error:
-            return _unknown(identity, f"sent to the bridge, but its result is lost: {error}")
-        if reply is None:
-            waited = self._timeout_s + GRACE_S
-            return _unknown(identity, f"the bridge gave no result within {waited:g} s")
-        return reply
-
-    def _unavailable(self, reason: str) -> UnavailableError:
-        self._counters.add("publishes", "unavailable")
-        return UnavailableError(reason)
-
-
-def _check(request: PublishRequest) -> None:
-    try:
-        topics.check_topic(request.topic)
-    except TopicError as error:
-        raise FieldError("topic", str(error)) from error
-    try:
-        payload = codec.text_to_payload(request.payload, request.encoding)
-    except ContractError as error:
-        raise FieldError("payload", str(error)) from error
-    if len(payload) > MAX_PAYLOAD_BYTES:
-        raise FieldError(
-            "payload", f"the payload has {len(payload)} bytes, {MAX_PAYLOAD_BYTES} are allowed"
+    def _reply(self, identity: str, record: CommandRecord | None) -> PublishReply:
+        if record is not None and record.state != "accepted":
+            return PublishReply(
+                ok=record.state in {"acked", "sent"},
+                id=identity,
+                state=record.state,
+                reason=record.reason,
+                topic=record.topic,
+                code=record.code,
+            )
+        reason = f"no result within {self._timeout_s + GRACE_S:g} s"
+        if record is None:
+            reason = "accepted, but its record cannot be read now"
+        later = f"; ask for it later under /api/commands/{identity}"
+        return PublishReply(
+            ok=False, id=identity, state="indeterminate", reason=f"{reason}{later}", topic=""
         )
-
-
-def _unknown(identity: str, reason: str) -> CommandReply:
-    return CommandReply(id=identity, state="indeterminate", reason=reason)

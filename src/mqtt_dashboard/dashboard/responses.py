@@ -1,5 +1,7 @@
 """Answers over HTTP: Structs as JSON, errors as `ErrorReply`, never a page for a program."""
 
+from typing import TypeVar
+
 import flask
 import msgspec
 from werkzeug.exceptions import HTTPException
@@ -9,8 +11,9 @@ from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.api import ErrorReply
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.security import HEADERS
-from mqtt_dashboard.errors import BusError
+from mqtt_dashboard.errors import BusError, ContractError
 
+BodyT = TypeVar("BodyT", bound=msgspec.Struct)
 _log = logs.get(__name__)
 
 
@@ -32,6 +35,33 @@ def reply(document: msgspec.Struct, status: int = 200) -> flask.Response:
 def refuse(status: int, error: str, message: str, field: str | None = None) -> flask.Response:
     """Return a refusal: a short code and a sentence that says what to do."""
     return reply(ErrorReply(error=error, message=message, field=field), status)
+
+
+def read_body(kind: type[BodyT]) -> BodyT | flask.Response:
+    """Return the request's JSON body as a type of the contract, or the refusal."""
+    if flask.request.mimetype != "application/json":
+        return refuse(415, "not_json", "send the body as application/json")
+    body = flask.request.get_data()
+    try:
+        return codec.decode(body, kind)
+    except ContractError as error:
+        return _invalid(body, str(error))
+
+
+def _invalid(body: bytes, message: str) -> flask.Response:
+    """Tell broken JSON (400) from a wrong field (422), which msgspec names as `$.field`."""
+    try:
+        codec.decode(body, dict[str, object])
+    except ContractError:
+        return refuse(400, "not_json", f"the body must be a JSON object: {message}")
+    _, _, path = message.partition("`$.")
+    name = path.partition("`")[0] or _quoted(message)
+    return refuse(422, "invalid", message, name or None)
+
+
+def _quoted(message: str) -> str:
+    """Return the field of "missing required field `x`" and "unknown field `x`"."""
+    return message.partition("field `")[2].partition("`")[0]
 
 
 def install(app: flask.Flask, counters: Counters) -> None:

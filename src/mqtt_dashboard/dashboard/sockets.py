@@ -18,14 +18,16 @@ from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.contract import codec, events, topics
 from mqtt_dashboard.contract.api import PublishReply, PublishRequest
 from mqtt_dashboard.contract.events import CreditReply, CreditRequest, FilterReply, FilterRequest
+from mqtt_dashboard.contract.orders import CommandWatch, CommandWatchReply
+from mqtt_dashboard.dashboard.commander import Commander, UnavailableError
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.fanout import Fanout
 from mqtt_dashboard.dashboard.interests import Interests
-from mqtt_dashboard.dashboard.publisher import FieldError, Publisher, UnavailableError
+from mqtt_dashboard.dashboard.publisher import Publisher
 from mqtt_dashboard.dashboard.resume import Resumer
 from mqtt_dashboard.dashboard.ring import Position
 from mqtt_dashboard.dashboard.state import ReadModel
-from mqtt_dashboard.errors import QueueFullError, TopicError
+from mqtt_dashboard.errors import FieldRefusedError, QueueFullError, TopicError
 
 REQUESTS_PER_WINDOW: Final = 100
 WINDOW_S: Final = 10.0
@@ -50,6 +52,7 @@ class SocketHandlers:
         resumer: Resumer,
         interests: Interests,
         publisher: Publisher,
+        commander: Commander,
         clock: Clock,
         counters: Counters,
     ) -> None:
@@ -58,6 +61,7 @@ class SocketHandlers:
         self._resumer = resumer
         self._interests = interests
         self._publisher = publisher
+        self._commander = commander
         self._clock = clock
         self._counters = counters
         self._lock = threading.Lock()
@@ -73,6 +77,7 @@ class SocketHandlers:
         server.on_event(events.PUBLISH, self._guarded(self._publish, _publish_refused))
         credit = self._guarded(self._credit, _credit_refused, limited=False)
         server.on_event(events.CREDIT, credit)
+        server.on_event(events.WATCH_COMMAND, self._guarded(self._watch, _watch_refused))
 
     def _connect(self, _auth: object = None) -> bool:
         """Take the viewer and tell it everything that is known at once."""
@@ -138,11 +143,26 @@ class SocketHandlers:
                 raise RefusedError(f"{PUBLISHES_AT_ONCE} publishes already wait for their result")
             self._publishing[sid] += 1
         try:
-            return self._publisher.publish(request)
-        except (FieldError, UnavailableError) as error:
+            return self._publisher.publish(
+                request, lambda identity: self._commander.board.follow(identity, sid)
+            )
+        except (FieldRefusedError, UnavailableError) as error:
             raise RefusedError(str(error)) from error
         finally:
             self._published(sid)
+
+    def _watch(self, sid: str, data: object) -> CommandWatchReply:
+        """Tell what is known of a command; its result follows when there is none yet."""
+        command_id = _converted(data, CommandWatch).id
+        try:
+            # Followed first: a result that comes in between is then told twice, never missed.
+            self._commander.board.follow(command_id, sid)
+            record = self._commander.get(command_id)
+        except UnavailableError as error:
+            raise RefusedError(str(error)) from error
+        if record is None:
+            raise RefusedError("there is no record of this command (any more)")
+        return CommandWatchReply(ok=True, id=command_id, command=record)
 
     def _published(self, sid: str) -> None:
         with self._lock:
@@ -222,6 +242,10 @@ def _filter_refused(data: object, message: str) -> FilterReply:
 
 def _credit_refused(_data: object, message: str) -> CreditReply:
     return CreditReply(ok=False, message=message)
+
+
+def _watch_refused(data: object, message: str) -> CommandWatchReply:
+    return CommandWatchReply(ok=False, id=_asked(data, "id"), message=message)
 
 
 def _publish_refused(data: object, message: str) -> PublishReply:

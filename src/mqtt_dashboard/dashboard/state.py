@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from mqtt_dashboard import __version__
+from mqtt_dashboard.bus.dashboard_orders import Durability
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.contract import CONTRACT_VERSION, topics
 from mqtt_dashboard.contract.api import (
@@ -18,6 +19,7 @@ from mqtt_dashboard.contract.api import (
     BrokerStatusReply,
     ClientsReply,
     RedisHealth,
+    RedisState,
     VersionReply,
 )
 from mqtt_dashboard.contract.messages import (
@@ -61,6 +63,7 @@ class ReadModel:
         self.clients: Kept[ClientsUpdate] | None = None
         self.topics: Kept[TopicsUpdate] | None = None
         self.last_change: StatusChange | None = None
+        self.durability = Durability(None, "Redis was not asked yet")
 
     # Written by the follower -----------------------------------------------------------------
     def redis_answered(self) -> None:
@@ -101,11 +104,19 @@ class ReadModel:
                 return RedisHealth(status="unknown", reason="Redis has not been asked yet")
             return RedisHealth(status="down", reason=self._redis_failure)
         age = self._clock.monotonic() - self._redis_answered_at
-        if self._redis_failure is not None:
-            return RedisHealth(status="down", reason=self._redis_failure, age_s=age)
-        if age > REDIS_SILENT_AFTER_S:
-            return RedisHealth(status="down", reason="Redis does not answer", age_s=age)
-        return RedisHealth(status="up", age_s=age)
+        status: RedisState = "down"
+        reason = self._redis_failure
+        if reason is None and age > REDIS_SILENT_AFTER_S:
+            reason = "Redis does not answer"
+        elif reason is None:
+            status = "up"
+        return RedisHealth(
+            status=status,
+            reason=reason,
+            age_s=age,
+            durable=self.durability.durable,
+            durable_reason=self.durability.reason,
+        )
 
     def bridge_alive(self) -> bool | None:
         """Tell whether a bridge reports; None while Redis cannot be asked."""

@@ -42,16 +42,26 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Receipt:
-    """The end of one publish; ``code`` is the broker's reason code (MQTT 5.0, 2.4)."""
+    """The end of one publish; ``code`` is the broker's reason code (MQTT 5.0, 2.4).
+
+    ``unsent``: it failed here before the broker can have got it, and may be tried again.
+    """
 
     outcome: Outcome
     reason: str
     code: int | None = None
+    unsent: bool = False
 
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A message to publish; ``deadline`` is monotonic seconds, after it nothing is sent."""
+    """A message to publish; ``deadline`` is monotonic seconds, after it nothing is sent.
+
+    ``may_send`` is asked on the link's thread right before sending. The rest is for MQTT 5 only.
+    A caller that keeps the protocol's state itself gives a ``packet_id`` of its own range (see
+    `packet_ids`), is told of PUBREC by ``on_received``, and answers with `Link.release`, which
+    sends PUBREL. After a restart it goes on with ``resume``: the PUBLISH again, or the PUBREL.
+    """
 
     topic: str
     payload: bytes
@@ -59,6 +69,11 @@ class Outgoing:
     retain: bool
     deadline: float
     done: Callable[[Receipt], None]
+    properties: MessageProperties | None = None
+    may_send: Callable[[], bool] | None = None
+    packet_id: int = 0
+    resume: Literal["publish", "release"] | None = None
+    on_received: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -186,6 +201,9 @@ class Link(Protocol):
 
         ``message.done`` is called exactly once for every accepted message.
         """
+
+    def release(self, packet_ids: list[int]) -> None:
+        """Send PUBREL for messages whose ``on_received`` was called."""
 
     def acknowledge(self, tokens: list[int]) -> None:
         """Acknowledge QoS 1 messages, in receive order, now that they are durable."""

@@ -101,6 +101,10 @@ class Connector:
         """Queue a message; raise `QueueFullError` or `LinkError` when it was not accepted."""
         self._link.publish(message)
 
+    def release(self, packet_ids: list[int]) -> None:
+        """Send PUBREL for messages whose ``on_received`` was called."""
+        self._link.release(packet_ids)
+
     def acknowledge(self, tokens: list[int]) -> None:
         """Acknowledge messages that are durable, in receive order."""
         self._link.acknowledge(tokens)

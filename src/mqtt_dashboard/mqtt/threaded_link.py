@@ -113,6 +113,13 @@ class ThreadedLink(ABC):
         current.outbox.accept(message)
         current.waker.wake()
 
+    def release(self, packet_ids: list[int]) -> None:
+        """Send PUBREL for messages whose ``on_received`` was called on this connection."""
+        current = self._current
+        if current is not None and packet_ids:
+            current.outbox.release(packet_ids)
+            current.waker.wake()
+
     def acknowledge(self, tokens: list[int]) -> None:
         """Acknowledge messages that are durable; those of an earlier connection are ignored."""
         current = self._current

@@ -2,7 +2,7 @@
 
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.mqtt.client import LinkOptions, Listener
-from mqtt_dashboard.mqtt.packet_ids import PacketIds
+from mqtt_dashboard.mqtt.packet_ids import CALLERS, PacketIds
 from mqtt_dashboard.mqtt.socket_io import Outlet, open_stream
 from mqtt_dashboard.mqtt.threaded_link import Conversation, ThreadedLink
 from mqtt_dashboard.mqtt.v5_loop import Loop
@@ -14,7 +14,7 @@ class V5Link(ThreadedLink):
 
     def __init__(self, options: LinkOptions, listener: Listener, clock: Clock) -> None:
         super().__init__(options, listener, clock)
-        self._ids = PacketIds()
+        self._ids = PacketIds(reserved=CALLERS)
         self._connections = 0
 
     def _converse(self) -> Conversation:

@@ -5,6 +5,7 @@ from typing import Final
 
 import mqtt5
 
+from mqtt_dashboard.contract.messages import MessageProperties
 from mqtt_dashboard.mqtt.client import LinkOptions, Outgoing, Wanted
 from mqtt_dashboard.mqtt.reasons import MALFORMED, BrokerError
 from mqtt_dashboard.mqtt.v5_frames import TOPIC_ALIASES, remaining_length
@@ -56,15 +57,23 @@ def connect(options: LinkOptions) -> bytes:
 
 def publish(message: Outgoing, packet_id: int, now: float) -> bytes:
     """Return the PUBLISH packet; it expires at the broker when the message's deadline passes."""
+    properties = message.properties or MessageProperties()
     seconds = max(1, round(min(message.deadline - now, _LONGEST_EXPIRY)))
+    # A retained message is a value to keep; its deadline is about sending, not about keeping.
+    expiry = properties.message_expiry_interval or (None if message.retain else seconds)
     return mqtt5.PublishPacket(
         message.topic,
         message.payload,
         qos=_QOS[message.qos],
         retain=message.retain,
         packet_id=packet_id or None,
-        # A retained message is a value to keep; its deadline is about sending, not about keeping.
-        message_expiry_interval=None if message.retain else seconds,
+        duplicate=message.resume == "publish",
+        payload_format_indicator=properties.payload_format_indicator or 0,
+        message_expiry_interval=expiry,
+        content_type=properties.content_type,
+        response_topic=properties.response_topic,
+        correlation_data=properties.correlation_data,
+        user_properties=properties.user_properties or None,
     ).write()
 
 

@@ -65,6 +65,7 @@ class V5Session:
         self.liveness = Liveness(options, now)
         self.asking = Asking(self._subscribe, self._unsubscribe, ids.give_back, listener.on_granted)
         self.outbox = Outbox(ids, lambda entry: self._write(entry.message, entry.packet_id), send)
+        self.outbox.send_release = lambda packet_id: queue(v5_packets.pubrel(packet_id, known=True))
 
     def greet(self) -> None:
         """Send CONNECT."""
@@ -114,6 +115,8 @@ class V5Session:
         return min([self.liveness.next_deadline(), *(time for time in times if time is not None)])
 
     def _write(self, message: Outgoing, packet_id: int) -> bytes:
+        if message.resume == "release":
+            return v5_packets.pubrel(packet_id, known=True)
         return v5_packets.publish(message, packet_id, self._clock.monotonic())
 
     def _subscribe(self, wanted: list[Wanted]) -> int | None:
@@ -188,7 +191,8 @@ class V5Session:
             case mqtt5.PubRecPacket():
                 code = int(packet.reason_code)
                 due = self.outbox.on_pubrec(packet.packet_id, code, packet.reason_str)
-                if due or code < 0x80:
+                # None: the owner has to write it down first, and releases it then.
+                if due or (due is not None and code < 0x80):
                     self._queue(v5_packets.pubrel(packet.packet_id, known=due))
             case mqtt5.PubCompPacket():
                 known = self.outbox.on_pubcomp(

@@ -4,13 +4,12 @@ from typing import Final
 
 import flask
 
-from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.api import PublishRequest
 from mqtt_dashboard.contract.commands import CommandState
+from mqtt_dashboard.dashboard.commander import UnavailableError
 from mqtt_dashboard.dashboard.parts import Parts
-from mqtt_dashboard.dashboard.publisher import FieldError, UnavailableError
-from mqtt_dashboard.dashboard.responses import refuse, reply
-from mqtt_dashboard.errors import ContractError
+from mqtt_dashboard.dashboard.responses import read_body, refuse, reply
+from mqtt_dashboard.errors import FieldRefusedError
 
 STATUS: Final[dict[CommandState, int]] = {
     "acked": 200,
@@ -27,35 +26,15 @@ def blueprint(parts: Parts) -> flask.Blueprint:
 
     @routes.post("/api/messages/publish")
     def publish() -> flask.Response:
-        if flask.request.mimetype != "application/json":
-            return refuse(415, "not_json", "send the body as application/json")
-        body = flask.request.get_data()
-        try:
-            request = codec.decode(body, PublishRequest)
-        except ContractError as error:
-            return _invalid(body, str(error))
+        request = read_body(PublishRequest)
+        if isinstance(request, flask.Response):
+            return request
         try:
             result = parts.publisher.publish(request)
-        except FieldError as error:
+        except FieldRefusedError as error:
             return refuse(422, "invalid", str(error), error.field)
         except UnavailableError as error:
             return refuse(503, "unavailable", str(error))
         return reply(result, STATUS[result.state])
 
     return routes
-
-
-def _invalid(body: bytes, message: str) -> flask.Response:
-    """Tell broken JSON (400) from a wrong field (422), which msgspec names as `$.field`."""
-    try:
-        codec.decode(body, dict[str, object])
-    except ContractError:
-        return refuse(400, "not_json", f"the body must be a JSON object: {message}")
-    _, _, path = message.partition("`$.")
-    name = path.partition("`")[0] or _quoted(message)
-    return refuse(422, "invalid", message, name or None)
-
-
-def _quoted(message: str) -> str:
-    """Return the field of "missing required field `x`" and "unknown field `x`"."""
-    return message.partition("field `")[2].partition("`")[0]
