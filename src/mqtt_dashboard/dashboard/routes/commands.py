@@ -54,7 +54,8 @@ def _send(parts: Parts) -> flask.Response:
     if isinstance(request, flask.Response):
         return request
     record = parts.commander.accept(request, flask.request.headers.get(KEY))
-    response = reply(record, 202 if record.finished_at is None else 200)
+    known = record.repeated and record.finished_at is not None
+    response = reply(record, 200 if known else 202)
     response.headers["Location"] = f"/api/commands/{record.id}"
     return response
 
