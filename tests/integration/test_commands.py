@@ -85,8 +85,7 @@ def test_every_property_of_mqtt_5_arrives(system: System) -> None:
         assert finished(system.dashboard, record["id"])["state"] == "acked"
         wait_for(lambda: device.received, "it arrives")
         (message,) = device.received
-    got = message.properties
-    assert got is not None
+    got: Any = message.properties
     assert got.ContentType == "application/json"
     assert got.ResponseTopic == "props/answer"
     assert got.CorrelationData == b"\x00\xff"
@@ -343,3 +342,26 @@ def test_the_old_channel_can_be_switched_off(
         assert "COMMAND_CHANNEL" in reply["reason"]
         client.publish(NAMES.COMMANDS, json.dumps({"type": "cmd_subscribe", "topic": "b/#"}))
         wait_for(lambda: client.hlen(NAMES.subscriptions) == 1, "the filter is stored")
+
+
+def test_posting_twice_at_once_has_one_effect(tmp_path: Path) -> None:
+    """G5: 30 keys, each posted 10 times at once on 2 workers: 30 effects."""
+    system = System(tmp_path, WEB_CONCURRENCY="2")
+    with running(*system.parts), Device(system.broker.port, "twice", topics=("key",)) as device:
+        system.bridge.wait_ready()
+        wanted = [number for number in range(30) for _ in range(10)]
+        with ThreadPoolExecutor(10) as pool:
+            answers = list(
+                pool.map(
+                    lambda n: post(system.dashboard, f"k{n}", topic="key", payload=str(n), qos=1),
+                    wanted,
+                )
+            )
+        assert {status for status, _ in answers} <= {200, 202}
+        ids = {record["id"] for _, record in answers}
+        assert len(ids) == 30
+        for command_id in ids:
+            assert finished(system.dashboard, command_id)["state"] == "acked"
+        wait_for(lambda: len(device.heard("key")) >= 30, "all effects")
+        assert sorted(map(int, device.heard("key"))) == list(range(30))
+    system.redis.kill()

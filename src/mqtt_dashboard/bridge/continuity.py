@@ -20,11 +20,14 @@ log = logs.get(__name__)
 
 @dataclass(frozen=True)
 class Opened:
-    """A connection was opened; ``kept`` says whether exchanges of the one before go on."""
+    """A connection was opened; ``kept`` says whether exchanges of the one before go on.
+
+    ``mark`` is to be taken away once that was acted on, None when none was set.
+    """
 
     number: int
     kept: bool
-    protocol: str
+    mark: str | None
 
 
 class Continuity:
@@ -37,7 +40,8 @@ class Continuity:
         self._store = store
         self._lease = lease
         self._consumer = consumer
-        self._marked = False
+        self._marks = 0
+        self._mark: str | None = None
         self._unexamined = False
         self.opened = 0
         self.protocol: str | None = None
@@ -45,27 +49,32 @@ class Continuity:
 
     def may_connect(self) -> bool:
         """Set the mark if anything hangs on it; False when it cannot be set."""
-        if self._marked or not self.fragile():
+        if self._mark is not None or not self.fragile():
             return True
         try:
-            mark = self.mark(self.opened + 1)
+            self._marks += 1
+            mark = f"{self._consumer}:{self._marks}"
             found = self._store.opening(self._lease.epoch, mark)
         except BusError as error:
             log.warning("session.mark_failed", reason=error.reason)
             return False
         # What this process has heard itself is not forgotten.
-        self._unexamined = found is not None and found.partition(":")[0] != self._consumer
-        self._marked = True
+        foreign = found is not None and found.partition(":")[0] != self._consumer
+        self._unexamined = self._unexamined or foreign
+        self._mark = mark
         return True
 
-    def mark(self, number: int) -> str:
-        """Return the mark of a connection of this process."""
-        return f"{self._consumer}:{number}"
+    def not_reached(self) -> str | None:
+        """Return the mark of an attempt the broker never saw, if it may be taken away."""
+        if self._unexamined:
+            return None
+        mark, self._mark = self._mark, None
+        return mark
 
     def on_open(self, session: Session) -> Opened:
         """Give the connection its number and judge whether the session goes on."""
         self.opened += 1
         self.protocol = session.protocol
         kept = session.session_present and session.protocol == "5.0" and not self._unexamined
-        self._marked = self._unexamined = False
-        return Opened(self.opened, kept, session.protocol)
+        mark, self._mark, self._unexamined = self._mark, None, False
+        return Opened(self.opened, kept, mark)

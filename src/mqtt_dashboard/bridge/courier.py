@@ -45,7 +45,7 @@ class Courier:
         done: Callable[[Held, Receipt], None],
         received: Callable[[Held], None],
     ) -> None:
-        """Queue a command; what goes on from before goes out on that ``connection`` only.
+        """Queue a command; one that hangs on the session goes out on that ``connection`` only.
 
         Raise `LinkError` or `QueueFullError` when the link did not take it.
         """
@@ -64,7 +64,7 @@ class Courier:
             deadline=deadline,
             done=lambda receipt: done(held, receipt),
             properties=self._properties(held),
-            may_send=self._permission(held, connection if resume else None),
+            may_send=self._permission(held, connection if held.exactly_once else None),
             packet_id=held.packet_id,
             resume=resume,
             on_received=(lambda: received(held)) if held.exactly_once else None,

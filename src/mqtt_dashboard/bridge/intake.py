@@ -53,6 +53,7 @@ class Intake:
         self._clock = clock
         self.last_message_at: float | None = None
         self.heard_open: Callable[[Session], None] = lambda _session: None
+        self.heard_close: Callable[[Loss], None] = lambda _loss: None
 
     def wire(
         self,
@@ -114,6 +115,7 @@ class Intake:
 
     def on_closed(self, loss: Loss) -> None:
         """Note why the connection ended."""
+        self.heard_close(loss)
         self._reconciler.closed()
         self._retained.closed()
         self._session.closed(loss)

@@ -60,21 +60,26 @@ class Journal:
         """Write all that waits; raise `BusError`, and keep it, when Redis does not take it."""
         while batch := self._next():
             try:
-                self._checkpoint(f"before-{batch[0].step.kind}")
+                self._pass("before", batch)
                 self._store.settle(batch[0].epoch, [one.step for one in batch])
             except FencedError as error:
                 log.warning("journal.fenced", reason=error.reason, steps=len(batch))
                 self._drop(len(batch))
                 continue
             self._drop(len(batch))
-            self._checkpoint(f"after-{batch[0].step.kind}")
+            self._pass("after", batch)
             for one in batch:
-                result = one.step.result
-                if result is not None:
-                    self.counts[
-                        "executed" if result.state in {"acked", "sent"} else result.state
-                    ] += 1
+                self._count(one.step)
                 one.written()
+
+    def _count(self, step: Step) -> None:
+        if step.result is not None:
+            state = step.result.state
+            self.counts["executed" if state in {"acked", "sent"} else state] += 1
+
+    def _pass(self, when: str, batch: list[_Waiting]) -> None:
+        for kind in dict.fromkeys(one.step.kind for one in batch):
+            self._checkpoint(f"{when}-{kind}")
 
     def _next(self) -> list[_Waiting]:
         with self._ready:

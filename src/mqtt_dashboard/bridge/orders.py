@@ -22,7 +22,7 @@ from mqtt_dashboard.contract import orders
 from mqtt_dashboard.contract.commands import CommandState
 from mqtt_dashboard.contract.orders import CommandResult, Order
 from mqtt_dashboard.errors import BusError, ContractError, FencedError, LinkError, QueueFullError
-from mqtt_dashboard.mqtt.client import Outcome, Receipt, Session
+from mqtt_dashboard.mqtt.client import Loss, Outcome, Receipt, Session
 
 PER_READ: Final = 128
 IDLE_S: Final = 0.5
@@ -83,6 +83,12 @@ class Orders:
     def on_open(self, session: Session) -> None:
         """Note a new connection; called on the link's thread before anything is sent on it."""
         self._news.append(self.continuity.on_open(session))
+
+    def on_closed(self, loss: Loss) -> None:
+        """Note the end of a connection or of an attempt."""
+        mark = self.continuity.not_reached() if loss.unreached else None
+        if mark is not None:
+            self._journal.add(self._epoch, Step("opened", mark))
 
     def _fragile(self) -> bool:
         unknown = not self._knows_all or self._epoch != self._lease.epoch
@@ -217,8 +223,12 @@ class Orders:
                     self._finish(held, "indeterminate", SESSION_LOST)
             self._hand.burnt.clear()
             self._journal.add(self._epoch, Step("lost"))
-        self._journal.add(self._epoch, Step("opened", self.continuity.mark(opened.number)))
-        self._confirmed = opened.number
+        # Only when the mark is gone may anything be sent that hangs on this session.
+        step = Step("opened", opened.mark or "")
+        self._journal.add(self._epoch, step, lambda: self._confirm(opened.number))
+
+    def _confirm(self, number: int) -> None:
+        self._confirmed = number
 
     def _on_back(self, held: Held, receipt: Receipt) -> None:
         """Keep a command that came back without a result, if it may be sent again."""
@@ -279,8 +289,6 @@ class Orders:
     def _sendable(self, held: Held) -> bool:
         if held.out or held.closed:
             return False
-        if held.exactly_once and held.may_be_out:
-            return self._confirmed == self.continuity.opened
         if self.continuity.protocol != "5.0":
             if held.exactly_once:
                 self._finish(held, "failed", f"exactly-once {NO_V5}")
@@ -288,7 +296,11 @@ class Orders:
             if held.order.properties is not None:
                 self._finish(held, "failed", f"a message with properties {NO_V5}")
                 return False
-        return not held.exactly_once or held.packet_id != 0 or self._hand.give_packet_id(held)
+        if not held.exactly_once:
+            return True
+        if self._confirmed != self.continuity.opened:
+            return False
+        return held.packet_id != 0 or self._hand.give_packet_id(held)
 
     def _in_time(self, held: Held) -> bool:
         if not self._hand.holds(held) or held.closed:

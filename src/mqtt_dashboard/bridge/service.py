@@ -158,6 +158,7 @@ class MQTTBridge:
             checkpoint=checkpoint,
         )
         self._intake.heard_open = self._orders.on_open
+        self._intake.heard_close = self._orders.on_closed
         self._plan_reports()
         self._loops = [
             Loop("lease", self._renew, clock),

@@ -134,7 +134,8 @@ class Loss:
     ``taken_over``: another client connected with the same client id (MQTT 5.0 reason 0x8E, or a
     connection closed without a word again right after it was opened).
     ``version_refused``: the broker does not speak this MQTT version. ``final``: trying again with
-    the same settings cannot help (bad password, not authorised, client id refused).
+    the same settings cannot help (bad password, not authorised, client id refused). ``unreached``:
+    not a byte was sent, so the broker knows nothing of it.
     """
 
     reason: str
@@ -142,6 +143,7 @@ class Loss:
     taken_over: bool = False
     version_refused: bool = False
     final: bool = False
+    unreached: bool = False
 
 
 @dataclass(frozen=True)

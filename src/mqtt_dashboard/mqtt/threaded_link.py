@@ -148,7 +148,7 @@ class ThreadedLink(ABC):
         try:
             conversation = self._converse()
         except LinkError as error:
-            return Loss(error.reason)
+            return Loss(error.reason, unreached=True)
         self._current = conversation
         try:
             return conversation.serve()
