@@ -123,7 +123,9 @@ def test_g5_a_thousand_keys_posted_twenty_times(tmp_path: Path) -> None:
                     )
                 )
             assert {status for status, _ in answers} <= {200, 202}
-            ids = {(number, record["id"]) for number, (_, record) in zip(wanted, answers)}
+            ids = {
+                (number, record["id"]) for number, (_, record) in zip(wanted, answers, strict=True)
+            }
             assert len(ids) == 1000
             for _, command_id in ids:
                 assert finished(dashboard, command_id)["state"] == "acked"
