@@ -7,7 +7,6 @@ at once, in plain words, and the process exits with status 2.
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from mqtt_dashboard import broker_url
 from mqtt_dashboard.contract import topics
 from mqtt_dashboard.contract.channels import DEFAULT_PREFIX
 from mqtt_dashboard.errors import ConfigError, TopicError
+from mqtt_dashboard.secret_files import with_secret_files
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
@@ -255,9 +255,7 @@ class BridgeSettings(_Settings):
         description="Let commands publish to topics that begin with $ (broker control).",
     )
     command_channel: Literal["on", "off"] = Field(
-        "on",
-        alias="COMMAND_CHANNEL",
-        description="off: cmd_publish on the channel mqtt:commands is refused.",
+        "on", alias="COMMAND_CHANNEL", description="off: no publishing over mqtt:commands."
     )
     dynsec: Literal["on", "off"] = Field(
         "off",
@@ -332,24 +330,13 @@ class DashboardSettings(_Settings):
     )
 
     command_limit: int = Field(
-        10_000,
-        ge=1,
-        le=1_000_000,
-        alias="COMMAND_LIMIT",
-        description="Durable commands that may wait for their result; past it they are refused.",
+        10_000, ge=1, alias="COMMAND_LIMIT", description="Commands that may wait for their result."
     )
     command_bytes: int = Field(
-        64 * 1024 * 1024,
-        ge=1024 * 1024,
-        alias="COMMAND_BYTES",
-        description="Payload bytes of durable commands that wait for their result.",
+        67_108_864, ge=1, alias="COMMAND_BYTES", description="Bytes of commands that may wait."
     )
     command_ttl: int = Field(
-        86_400,
-        ge=60,
-        le=31_536_000,
-        alias="COMMAND_TTL_S",
-        description="Seconds a durable command's record and its Idempotency-Key are kept.",
+        86_400, ge=60, alias="COMMAND_TTL_S", description="Seconds a command's record is kept."
     )
 
     @field_validator("allowed_hosts", "allowed_origins", mode="before")
@@ -386,7 +373,7 @@ SETTINGS_CLASSES: tuple[type[_Settings], ...] = (
 
 def load(kind: type[SettingsT], environ: Mapping[str, str] | None = None) -> SettingsT:
     """Read one group of settings; raise `ConfigError` that lists every problem."""
-    values = _with_secret_files(os.environ if environ is None else environ)
+    values = with_secret_files(os.environ if environ is None else environ, SECRETS)
     known = {str(field.alias) for field in kind.model_fields.values()}
     given: dict[str, Any] = {
         name: value for name, value in values.items() if name in known and value != ""
@@ -402,18 +389,3 @@ def _problem(entry: Any) -> str:
     name = ".".join(str(part) for part in entry["loc"])
     text = str(entry["msg"]).removeprefix("Value error, ")
     return f"{name}: {text}" if name else text
-
-
-def _with_secret_files(environ: Mapping[str, str]) -> dict[str, str]:
-    values = dict(environ)
-    for name in SECRETS:
-        path = values.get(f"{name}_FILE")
-        if not path:
-            continue
-        if values.get(name):
-            raise ConfigError(f"{name} and {name}_FILE are both set; keep one")
-        try:
-            values[name] = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{name}_FILE: cannot read {path}: {error}") from error
-    return values

@@ -36,10 +36,10 @@ class Continuity:
     ``fragile`` asks whether exchanges are open (or may be) that hang on the session.
     """
 
-    def __init__(self, store: BridgeOrders, lease: Lease, consumer: str) -> None:
+    def __init__(self, store: BridgeOrders, lease: Lease) -> None:
         self._store = store
         self._lease = lease
-        self._consumer = consumer
+        self._consumer = lease.instance
         self._marks = 0
         self._mark: str | None = None
         self._unexamined = False

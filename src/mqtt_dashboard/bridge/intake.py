@@ -4,12 +4,12 @@ Sorts messages into those the bridge reads itself (``$SYS``), those somebody wat
 kept session still delivers though nobody wants them any more.
 """
 
-from collections.abc import Callable
 from typing import Protocol
 
 from mqtt_dashboard import logs
 from mqtt_dashboard.bridge.inbox import Inbox
 from mqtt_dashboard.bridge.observer import Observer
+from mqtt_dashboard.bridge.orders import Orders
 from mqtt_dashboard.bridge.reconciler import Reconciler
 from mqtt_dashboard.bridge.reporter import Reporter
 from mqtt_dashboard.bridge.retained import CRAWL_IDENTIFIER, RetainedWatch
@@ -52,8 +52,7 @@ class Intake:
         self._session = session
         self._clock = clock
         self.last_message_at: float | None = None
-        self.heard_open: Callable[[Session], None] = lambda _session: None
-        self.heard_close: Callable[[Loss], None] = lambda _loss: None
+        self.orders: Orders | None = None
 
     def wire(
         self,
@@ -73,7 +72,8 @@ class Intake:
     def on_open(self, session: Session) -> None:
         """Ask for every wanted filter and say that the bridge is online."""
         # Before anything else: what is sent on this connection depends on it.
-        self.heard_open(session)
+        if self.orders is not None:
+            self.orders.on_open(session)
         self._observer.new_session(session)
         self._session.opened(session)
         self._reconciler.opened(session)
@@ -115,7 +115,8 @@ class Intake:
 
     def on_closed(self, loss: Loss) -> None:
         """Note why the connection ended."""
-        self.heard_close(loss)
+        if self.orders is not None:
+            self.orders.on_closed(loss)
         self._reconciler.closed()
         self._retained.closed()
         self._session.closed(loss)

@@ -20,7 +20,7 @@ class Lease:
 
     def __init__(self, store: BridgeStore, instance: str, clock: Clock) -> None:
         self._store = store
-        self._instance = instance
+        self.instance = instance
         self._clock = clock
         self._lock = threading.Lock()
         self._epoch = 0
@@ -47,7 +47,7 @@ class Lease:
         with self._lock:
             before = self._epoch
             asked = self._clock.monotonic()
-            self._epoch = self._store.renew(self._instance, before, self._clock.now(), status)
+            self._epoch = self._store.renew(self.instance, before, self._clock.now(), status)
             if self._epoch:
                 self._renewed = asked
             return self._epoch not in {0, before}
@@ -56,5 +56,5 @@ class Lease:
         """Give the lease up, if it is held. Raise `BusError`."""
         with self._lock:
             if self._epoch:
-                self._store.release(self._instance)
+                self._store.release(self.instance)
                 self._epoch = 0

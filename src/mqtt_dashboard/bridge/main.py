@@ -10,7 +10,8 @@ import click
 
 from mqtt_dashboard import __version__, about, config, logs
 from mqtt_dashboard.bridge.health import HealthServer
-from mqtt_dashboard.bridge.service import MQTTBridge, no_checkpoint
+from mqtt_dashboard.bridge.journal import no_checkpoint
+from mqtt_dashboard.bridge.service import MQTTBridge
 from mqtt_dashboard.bus.bridge_store import BridgeStore
 from mqtt_dashboard.bus.connection import open_client
 from mqtt_dashboard.clock import SystemClock

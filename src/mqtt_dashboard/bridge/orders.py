@@ -53,9 +53,7 @@ class Orders:
         link: SendingLink,
         lease: Lease,
         session: SessionLog,
-        journal: Journal,
         clock: Clock,
-        consumer: str,
         *,
         allow_dollar: bool,
         checkpoint: Callable[[str], None],
@@ -64,13 +62,13 @@ class Orders:
         self._link = link
         self._lease = lease
         self._session = session
-        self._journal = journal
         self._clock = clock
-        self._consumer = consumer
+        self._consumer = lease.instance
         self._allow_dollar = allow_dollar
         self._checkpoint = checkpoint
-        self.continuity = Continuity(store, lease, consumer)
+        self.continuity = Continuity(store, lease)
         self.continuity.fragile = self._fragile
+        self.journal = Journal(store, checkpoint)
         self._courier = Courier(link, self.continuity, lease, clock)
         self._hand = Hand()
         self._news: deque[_News | Opened] = deque()
@@ -88,7 +86,7 @@ class Orders:
         """Note the end of a connection or of an attempt."""
         mark = self.continuity.not_reached() if loss.unreached else None
         if mark is not None:
-            self._journal.add(self._epoch, Step("opened", mark))
+            self.journal.add(self._epoch, Step("opened", mark))
 
     def _fragile(self) -> bool:
         unknown = not self._knows_all or self._epoch != self._lease.epoch
@@ -182,7 +180,7 @@ class Orders:
         position = self._hand.position_of(entry.command_id)
         if position is not None:
             if position != entry.position:
-                self._journal.add(self._epoch, Step("drop", position=entry.position))
+                self.journal.add(self._epoch, Step("drop", position=entry.position))
             return None
         try:
             order = orders.unpack_order(entry.body or b"")
@@ -222,10 +220,10 @@ class Orders:
                 if held.exactly_once and held.may_be_out and not held.out and not held.closed:
                     self._finish(held, "indeterminate", SESSION_LOST)
             self._hand.burnt.clear()
-            self._journal.add(self._epoch, Step("lost"))
+            self.journal.add(self._epoch, Step("lost"))
         # Only when the mark is gone may anything be sent that hangs on this session.
         step = Step("opened", opened.mark or "")
-        self._journal.add(self._epoch, step, lambda: self._confirm(opened.number))
+        self.journal.add(self._epoch, step, lambda: self._confirm(opened.number))
 
     def _confirm(self, number: int) -> None:
         self._confirmed = number
@@ -344,7 +342,7 @@ class Orders:
             self._checkpoint("released")
 
         step = Step("received", held.command_id, held.position)
-        self._journal.add(held.epoch, step, written)
+        self.journal.add(held.epoch, step, written)
 
     def _on_receipt(self, held: Held, receipt: Receipt) -> None:
         self._checkpoint(f"receipt-{receipt.outcome.value}")
@@ -377,4 +375,4 @@ class Orders:
             code=code,
         )
         step = Step("finish", held.command_id, held.position, result, burn)
-        self._journal.add(held.epoch, step, lambda: self._news.append(("settled", held, None)))
+        self.journal.add(held.epoch, step, lambda: self._news.append(("settled", held, None)))

@@ -23,7 +23,7 @@ from mqtt_dashboard.bridge.history import History
 from mqtt_dashboard.bridge.inbox import Inbox
 from mqtt_dashboard.bridge.index_keeper import IndexKeeper
 from mqtt_dashboard.bridge.intake import Intake
-from mqtt_dashboard.bridge.journal import Journal
+from mqtt_dashboard.bridge.journal import no_checkpoint
 from mqtt_dashboard.bridge.lease import Lease
 from mqtt_dashboard.bridge.loops import Loop
 from mqtt_dashboard.bridge.observer import Observer
@@ -56,10 +56,6 @@ DRAIN_S: Final = 2.0
 LAST_WRITES_S: Final = 0.7
 
 log = logs.get(__name__)
-
-
-def no_checkpoint(_name: str) -> None:
-    """Pass a named point of a command's way; a test may end the process there."""
 
 
 class MQTTBridge:
@@ -145,20 +141,16 @@ class MQTTBridge:
             allow_dollar=settings.dollar_publish,
             allow_publish=settings.command_channel == "on",
         )
-        self._journal = Journal(store.orders, checkpoint)
         self._orders = Orders(
             store.orders,
             self._link,
             self._lease,
             self._session,
-            self._journal,
             clock,
-            self._instance,
             allow_dollar=settings.dollar_publish,
             checkpoint=checkpoint,
         )
-        self._intake.heard_open = self._orders.on_open
-        self._intake.heard_close = self._orders.on_closed
+        self._intake.orders = self._orders
         self._plan_reports()
         self._loops = [
             Loop("lease", self._renew, clock),
@@ -169,7 +161,7 @@ class MQTTBridge:
             Loop("replies", self._replies.turn, clock),
             Loop("commands", self._commands.turn, clock),
             Loop("orders", self._orders.turn, clock),
-            Loop("journal", self._journal.turn, clock),
+            Loop("journal", self._orders.journal.turn, clock),
             Loop("mqtt", lambda _wait: self._link.run(), clock, stuck_after=float("inf")),
         ]
         if settings.emqx_api_url:
@@ -200,7 +192,7 @@ class MQTTBridge:
         self._commands.close()
         try:
             if self._lease.held:
-                self._journal.flush()
+                self._orders.journal.flush()
                 self._keeper.finish(self._clock.monotonic() + LAST_WRITES_S)
                 self._reporter.announce_changes()
             self._lease.release()
@@ -251,7 +243,7 @@ class MQTTBridge:
             broker_family=self._observer.family,
             subscriptions=self._reconciler.report(),
             traffic=self._inbox.traffic(),
-            commands=dict(self._commands.counts() + self._journal.counts),
+            commands=dict(self._commands.counts() + self._orders.journal.counts),
             last_message_at=self._intake.last_message_at,
             seq=self._forwarder.seq,
             restoring=self._keeper.restoring,

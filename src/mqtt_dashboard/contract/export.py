@@ -5,41 +5,16 @@ really serves, so neither can drift. Every schema comes from the Structs of this
 """
 
 import inspect
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
-from mqtt_dashboard.contract import CONTRACT_VERSION, api, history, orders, system
+from mqtt_dashboard.contract import CONTRACT_VERSION, api, history, system
+from mqtt_dashboard.contract.command_routes import COMMAND_ROUTES
+from mqtt_dashboard.contract.routes import Query, Route
 
 SCHEMA_REF: Final = "#/components/schemas/{name}"
-
-
-@dataclass(frozen=True)
-class Query:
-    """One parameter of a route: in the query, a header, or (``{name}``) the path."""
-
-    name: str
-    text: str
-    schema: dict[str, Any]
-    place: Literal["query", "header", "path"] = "query"
-
-
-@dataclass(frozen=True)
-class Route:
-    """One method of one path: what it takes and what it answers, by status code.
-
-    A reply is a Struct, or a media type for what is not JSON of ours.
-    """
-
-    method: str
-    path: str
-    name: str
-    text: str
-    replies: dict[int, tuple[str, type[Struct] | str]]
-    query: tuple[Query, ...] = field(default_factory=tuple)
-    body: type[Struct] | None = None
 
 
 _TEXT: Final = {"type": "string"}
@@ -78,14 +53,6 @@ _TOPIC_HISTORY_QUERY: Final = (
         {"type": "integer", "minimum": 1, "maximum": 500, "default": 50},
     ),
     Query("before", "Go on with older ones (`next` of the page before).", _TEXT),
-)
-_KEY_HEADER: Final = (
-    Query(
-        "Idempotency-Key",
-        "The same key again is the same command: nothing is done twice.",
-        {"type": "string", "minLength": 1, "maxLength": orders.MAX_KEY_LENGTH},
-        "header",
-    ),
 )
 _REFUSED: Final = ("Refused; the message says why.", api.ErrorReply)
 _FOREIGN: Final = ("The request names a foreign host or comes from a foreign page.", api.ErrorReply)
@@ -268,63 +235,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         },
         body=api.PublishRequest,
     ),
-    Route(
-        "post",
-        "/api/commands",
-        "sendCommand",
-        "Accept a command for good; its result is read by its id.",
-        {
-            200: ("Known by its key, with its result.", orders.CommandRecord),
-            202: ("Accepted, or known by its key and without result.", orders.CommandRecord),
-            400: ("Not JSON.", api.ErrorReply),
-            403: _FOREIGN,
-            409: ("The Idempotency-Key stands for another command.", api.ErrorReply),
-            413: ("The body is too large.", api.ErrorReply),
-            415: ("The body is not application/json.", api.ErrorReply),
-            422: ("A field is not valid.", api.ErrorReply),
-            503: ("No room for more, or Redis does not answer.", api.ErrorReply),
-        },
-        query=_KEY_HEADER,
-        body=orders.CommandRequest,
-    ),
-    Route(
-        "get",
-        "/api/commands",
-        "getCommands",
-        "The newest commands and how many wait for their result.",
-        {
-            200: ("Commands.", orders.CommandsReply),
-            400: _REFUSED,
-            503: ("Redis does not answer.", api.ErrorReply),
-        },
-        query=(
-            Query(
-                "limit",
-                "Commands at most.",
-                {"type": "integer", "minimum": 1, "maximum": 500, "default": 50},
-            ),
-        ),
-    ),
-    Route(
-        "get",
-        "/api/commands/{command_id}",
-        "getCommand",
-        "One command; with `wait`, as soon as it has its result.",
-        {
-            200: ("The command as it is now.", orders.CommandRecord),
-            400: _REFUSED,
-            404: ("There is no record of it (any more).", api.ErrorReply),
-            503: ("Too many wait, or Redis does not answer.", api.ErrorReply),
-        },
-        query=(
-            Query("command_id", "The command's id.", _TEXT, "path"),
-            Query(
-                "wait",
-                "Seconds to wait for the result.",
-                {"type": "number", "minimum": 0, "maximum": 30, "default": 0},
-            ),
-        ),
-    ),
+    *COMMAND_ROUTES,
 )
 
 
