@@ -305,6 +305,7 @@ def test_without_an_append_only_file_it_is_said(tmp_path: Path, redis_server: Re
         assert (status, record["durable"]) == (202, False)
         assert "append-only" in record["durable_reason"]
         assert dashboard.get("/api/commands")[1]["durable"] is False
+        assert dashboard.get("/api/system")[1]["commands_durable"] is False
 
 
 def test_mqtt_311_refuses_what_it_cannot_do(

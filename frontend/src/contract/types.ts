@@ -713,7 +713,8 @@ export interface StoryReply {
  *
  * `bridge` is null while no bridge has introduced itself; whether it is alive says
  * `/api/broker/status`. `lag` is how many messages the worker that lags most has still to
- * read of the log, null while none reads it.
+ * read of the log, null while none reads it. `commands_durable`: whether accepted commands
+ * outlive a restart of Redis, null when it does not tell.
  */
 export interface SystemReply {
   timestamp: number;
@@ -724,6 +725,8 @@ export interface SystemReply {
   workers: WorkerReport[];
   settings: SettingShown[];
   lag: number | null;
+  commands_durable: boolean | null;
+  commands_durable_reason: string | null;
 }
 
 /**

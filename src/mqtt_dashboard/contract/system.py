@@ -76,7 +76,8 @@ class SystemReply(Struct, kw_only=True, frozen=True):
 
     ``bridge`` is null while no bridge has introduced itself; whether it is alive says
     ``/api/broker/status``. ``lag`` is how many messages the worker that lags most has still to
-    read of the log, null while none reads it.
+    read of the log, null while none reads it. ``commands_durable``: whether accepted commands
+    outlive a restart of Redis, null when it does not tell.
     """
 
     timestamp: float
@@ -87,3 +88,5 @@ class SystemReply(Struct, kw_only=True, frozen=True):
     workers: list[WorkerReport]
     settings: list[SettingShown]
     lag: int | None = None
+    commands_durable: bool | None = None
+    commands_durable_reason: str | None = None

@@ -24,8 +24,8 @@ class EmbeddedRedis:
     environ: dict[str, str]
 
 
-def prepare(state: Path, logs: Path, *, keep: bool) -> EmbeddedRedis:
-    """Write its configuration into ``state``; with ``keep`` data outlives the process."""
+def prepare(state: Path, logs: Path) -> EmbeddedRedis:
+    """Write its configuration into ``state``, where it also keeps its data."""
     home = state / "redis"
     home.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -41,7 +41,9 @@ def prepare(state: Path, logs: Path, *, keep: bool) -> EmbeddedRedis:
         f"maxmemory {MAX_MEMORY}",
         "maxmemory-policy noeviction",
         'save ""',
-        f"appendonly {'yes' if keep else 'no'}",
+        # When Redis alone dies it comes back with what it had accepted.
+        "appendonly yes",
+        "appendfsync everysec",
         "daemonize no",
     ]
     config = _private(home / "redis.conf", "\n".join(lines) + "\n")

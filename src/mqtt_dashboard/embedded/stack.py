@@ -108,7 +108,7 @@ class Stack:
         if any(self._environ.get(name) for name in _OWN_REDIS):
             self._say("Redis      as configured")
             return
-        server = redis_server.prepare(self._plan.state, self._plan.logs, keep=self._plan.keep)
+        server = redis_server.prepare(self._plan.state, self._plan.logs)
         self._start_server(server.child, server.port)
         self._extra |= dict.fromkeys(_NOT_FOR_EMBEDDED_REDIS, "") | server.environ
         self._say(f"Redis      embedded, 127.0.0.1:{server.port}")

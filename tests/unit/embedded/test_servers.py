@@ -17,7 +17,7 @@ def _silent(_line: str) -> None:
 
 def test_redis_refuses_strangers_and_never_evicts(tmp_path: Path) -> None:
     """Anonymous access fails, the password file is private, nothing is evicted (P75, P76)."""
-    server = redis_server.prepare(tmp_path, tmp_path, keep=False)
+    server = redis_server.prepare(tmp_path, tmp_path)
     supervisor = Supervisor()
     supervisor.start(server.child)
     try:
@@ -30,6 +30,7 @@ def test_redis_refuses_strangers_and_never_evicts(tmp_path: Path) -> None:
         assert password_file.stat().st_mode & 0o077 == 0
         friend = redis.Redis(port=server.port, password=password_file.read_text())
         assert friend.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+        assert friend.config_get("appendonly") == {"appendonly": "yes"}
         assert friend.config_get("bind") == {"bind": "127.0.0.1"}
         friend.close()
     finally:

@@ -40,6 +40,8 @@ def _system(parts: Parts) -> SystemReply:
         workers=workers,
         settings=about.settings([parts.settings, parts.redis_settings]),
         lag=_lag(parts, workers),
+        commands_durable=parts.state.durability.durable,
+        commands_durable_reason=parts.state.durability.reason,
     )
 
 
