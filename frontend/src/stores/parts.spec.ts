@@ -33,7 +33,7 @@ const good: BrokerStatusReply = {
     retained: null,
     restoring: false,
   },
-  redis: { status: "up", reason: null, age_s: 0.1 },
+  redis: { status: "up", reason: null, age_s: 0.1, durable: true, durable_reason: "on disk" },
 };
 
 describe("the three parts", () => {
@@ -55,7 +55,7 @@ describe("the three parts", () => {
     const blind: BrokerStatusReply = {
       ...silent,
       bridge: { ...good.bridge, alive: null },
-      redis: { status: "down", reason: "refused", age_s: 9 },
+      redis: { status: "down", reason: "refused", age_s: 9, durable: null, durable_reason: null },
     };
     expect(bridgePart(blind, true).word).toBe("unknown");
     expect(redisPart(blind, true)).toMatchObject({ tone: "bad", reason: "refused" });

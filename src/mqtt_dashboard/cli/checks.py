@@ -9,17 +9,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from mqtt_dashboard.bus import connection
+from mqtt_dashboard.bus.dashboard_orders import Bounds, DashboardOrders, Durability
 from mqtt_dashboard.cli.probe import Probe
 from mqtt_dashboard.cli.sockets_of import connections_to
 from mqtt_dashboard.config import DashboardSettings, MqttSettings, RedisSettings
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
-from mqtt_dashboard.contract.commands import CommandReply, PublishCommand
 from mqtt_dashboard.contract.messages import BridgeStatus
+from mqtt_dashboard.contract.orders import CommandRecord, Order
 from mqtt_dashboard.errors import BusError, ContractError, DashboardError
 
 STATS_WITHIN_S = 10.0
 PROBE_WITHIN_S = 5.0
+COMMAND_DEADLINE_S = 1.5
+RESULT_WITHIN_S = 2.5
+PROBE_BOUNDS = Bounds(commands=10_000, bytes=64 * 1024 * 1024, ttl_s=60)
+PROBE_DURABILITY = Durability(None, "not asked")
 WATCH_S = 3.0
 
 
@@ -161,25 +166,26 @@ class Checks:
         """Send a command through Redis and hear the message at the broker."""
         name = "probe: Redis to broker"
         command_id = f"doctor-{self._probe_id}"
-        command = PublishCommand(
-            topic=self._topic, payload=command_id, qos=1, id=command_id, deadline=time.time() + 5
-        )
+        order = Order(topic=self._topic, payload=command_id.encode(), qos=1, patient=False)
+        store = DashboardOrders(self._client, self._names, self._redis.address)
         try:
             with connection.plain_errors(self._redis.address), Probe(self._mqtt) as probe:
                 refusal = probe.subscribe(self._topic)
                 if refusal:
                     return Finding(name, False, refusal, "allow the account to subscribe")
-                if not self._client.publish(self._names.COMMANDS, codec.encode(command)):
-                    advice = "start mqtt-bridge, or give both the same REDIS_PREFIX"
-                    return Finding(name, False, "no bridge listens for commands", advice)
-                answer: Any = self._client.blpop([self._names.reply(command_id)], timeout=1.5)
-                heard = probe.heard(command_id.encode(), PROBE_WITHIN_S)
+                store.accept(
+                    command_id, order, COMMAND_DEADLINE_S, None, PROBE_BOUNDS, PROBE_DURABILITY
+                )
+                record = _finished(store, command_id)
+                acked = record is not None and record.state == "acked"
+                heard = acked and probe.heard(command_id.encode(), PROBE_WITHIN_S)
         except DashboardError as error:
             return Finding(name, False, str(error), "see the checks above")
-        reply = codec.decode(answer[1], CommandReply) if answer else None
-        if reply is None or reply.state != "acked" or not heard:
-            said = f"{reply.state}: {reply.reason}" if reply else "no result within 1.5 s"
-            return Finding(name, False, said, "see the bridge's log")
+        if record is None or (record.state != "failed" and record.attempts == 0):
+            advice = "start mqtt-bridge, or give both the same REDIS_PREFIX"
+            return Finding(name, False, "no bridge takes commands", advice)
+        if not heard:
+            return Finding(name, False, f"{record.state}: {record.reason}", "see the bridge's log")
         return Finding(name, True, "published, confirmed and heard")
 
     def page(self) -> Finding:
@@ -246,3 +252,15 @@ class Checks:
 
 def _mentions(message: dict[str, Any] | None, topic: str) -> bool:
     return bool(message and message["type"] == "message" and topic.encode() in message["data"])
+
+
+def _finished(store: DashboardOrders, command_id: str) -> CommandRecord | None:
+    """Wait a moment for the result of a command."""
+    until = time.monotonic() + RESULT_WITHIN_S
+    while True:
+        record = store.record(command_id)
+        if record is not None and record.phase == "queued" and time.time() > record.deadline:
+            store.expire(record, time.time())
+        if record is None or record.finished_at is not None or time.monotonic() > until:
+            return record
+        time.sleep(0.05)
