@@ -99,16 +99,19 @@ def test_a_silent_bridge_is_unknown_not_connected(
         assert "silent" in server.broker()["reason"]
 
 
-def test_no_listener_is_told_at_once(tmp_path: Path, redis_server: RedisServer) -> None:
-    """P03: a command nobody hears is a failure, not a success."""
+def test_a_command_nobody_takes_is_told_as_not_sent(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    """P03: a command nobody hears is a failure, not a success, and is never done later."""
     feed = Feed(redis_server.client())
-    server = DashboardServer(tmp_path, redis_server.port)
+    server = DashboardServer(tmp_path, redis_server.port, PUBLISH_TIMEOUT="1")
     with running(server):
         feed.beat(ttl_s=60)
         wait_for(lambda: server.broker()["connected"] is True, "the bridge is seen", 3)
         status, body = server.publish(topic="t")
-        assert status == 503
-        assert "no bridge is listening" in body["message"]
+        assert (status, body["state"]) == (504, "expired")
+        assert "not sent" in body["reason"]
+        assert feed.client.xlen(feed.channels.orders) == 0
 
 
 def test_an_emptied_redis_does_not_strand_the_follower(

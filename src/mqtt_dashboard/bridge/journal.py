@@ -40,6 +40,7 @@ class Journal:
         self._store = store
         self._checkpoint = checkpoint
         self._ready = threading.Condition()
+        self._writing = threading.Lock()
         self._waiting: deque[_Waiting] = deque()
         self.counts: Counter[str] = Counter()
 
@@ -62,6 +63,10 @@ class Journal:
 
     def flush(self) -> None:
         """Write all that waits; raise `BusError`, and keep it, when Redis does not take it."""
+        with self._writing:
+            self._write_all()
+
+    def _write_all(self) -> None:
         while batch := self._next():
             try:
                 self._pass("before", batch)
