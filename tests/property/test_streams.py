@@ -126,6 +126,8 @@ def at_once(data: bytes) -> Reader:
 @settings(max_examples=300, deadline=None)
 @given(streams, cuts)
 @example(publish(b"a") * 3, [1])
+@example(b"\x30\x00" + publish(b"a"), [2])
+@example(b"\x36\x00" + publish(b"a"), [2])
 @example(b"\x30\xff\xff\xff\xff\x01", [1])
 @example(b"\x30\xff\xff\xff\x7f", [1, 2])
 def test_any_cut_reads_the_same(data: bytes, sizes: list[int]) -> None:

@@ -94,7 +94,11 @@ class Decoder:
             if stop > end:
                 return position, stop - position
             if head & 0xF0 == 0x30:
-                self._publish(head, data, body, stop)
+                # The length of its topic must be its own: the next bytes are of the next packet.
+                if length > 1:
+                    self._publish(head, data, body, stop)
+                else:
+                    self._cut_off(head)
             else:
                 self._control(head, data[position:stop])
             position = stop
@@ -144,6 +148,11 @@ class Decoder:
                 self._settle(token)
             self._too_large(stop - position)
         self._skip = stop - here
+
+    def _cut_off(self, head: int) -> None:
+        if head & 6:
+            raise BrokerError("the broker sent a PUBLISH that is cut off", MALFORMED)
+        self._left_out("a PUBLISH is cut off")
 
     def _identify(self, data: bytes, position: int, stop: int, qos: int) -> int:
         if qos == 3:
