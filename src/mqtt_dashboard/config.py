@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode
 
 from mqtt_dashboard import broker_url
+from mqtt_dashboard.config_base import Settings, split_list
+from mqtt_dashboard.config_page import PageSettings
 from mqtt_dashboard.contract import topics
 from mqtt_dashboard.contract.channels import DEFAULT_PREFIX
 from mqtt_dashboard.errors import ConfigError, TopicError
@@ -38,13 +40,7 @@ _CLIENT_ID = re.compile(r"\A[^\x00-\x1f\x7f]{1,256}\Z")
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class _Settings(BaseSettings):
-    model_config = SettingsConfigDict(
-        env_ignore_empty=True, extra="ignore", populate_by_name=True, validate_default=True
-    )
-
-
-class MqttSettings(_Settings):
+class MqttSettings(Settings):
     """The broker and how to greet it."""
 
     host: str = Field("localhost", alias="MQTT_BROKER_HOST", description="Broker's host name.")
@@ -164,7 +160,7 @@ class MqttSettings(_Settings):
         return self
 
 
-class RedisSettings(_Settings):
+class RedisSettings(Settings):
     """Redis, the only thing both services share."""
 
     host: str = Field("localhost", alias="REDIS_HOST", description="Redis host name.")
@@ -199,7 +195,7 @@ class RedisSettings(_Settings):
         return f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
 
 
-class LogSettings(_Settings):
+class LogSettings(Settings):
     """How both services write their logs."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
@@ -210,7 +206,7 @@ class LogSettings(_Settings):
     )
 
 
-class BridgeSettings(_Settings):
+class BridgeSettings(Settings):
     """mqtt-bridge's own settings."""
 
     http_host: str = Field(
@@ -285,7 +281,7 @@ class BridgeSettings(_Settings):
         return self
 
 
-class DashboardSettings(_Settings):
+class DashboardSettings(Settings):
     """mqtt-dashboard's own settings."""
 
     host: str = Field("127.0.0.1", alias="DASHBOARD_HOST", description="Address to listen on.")
@@ -339,12 +335,7 @@ class DashboardSettings(_Settings):
         86_400, ge=60, alias="COMMAND_TTL_S", description="Seconds a command's record is kept."
     )
 
-    @field_validator("allowed_hosts", "allowed_origins", mode="before")
-    @classmethod
-    def _split_list(cls, value: object) -> object:
-        if isinstance(value, str):
-            return [part.strip() for part in value.split(",") if part.strip()]
-        return value
+    _split = field_validator("allowed_hosts", "allowed_origins", mode="before")(split_list)
 
     @model_validator(mode="after")
     def _check_door(self) -> Self:
@@ -362,11 +353,12 @@ class DashboardSettings(_Settings):
         return self
 
 
-SETTINGS_CLASSES: tuple[type[_Settings], ...] = (
+SETTINGS_CLASSES: tuple[type[Settings], ...] = (
     MqttSettings,
     RedisSettings,
     BridgeSettings,
     DashboardSettings,
+    PageSettings,
     LogSettings,
 )
 

@@ -39,6 +39,8 @@ export function meaning(pressed: Pressed, after: string | null): Action | null {
   return null;
 }
 
+const TEXT_FIELDS =
+  "textarea, select, [contenteditable], input:not([type=checkbox], [type=radio], [type=file])";
 const SECOND_KEY_MS = 1200;
 
 /** Attach the keys to the window; returns how to take them off again. */
@@ -49,7 +51,7 @@ export function listen(act: (action: Action) => void): () => void {
   function pressed(event: KeyboardEvent): void {
     if (event.defaultPrevented || event.isComposing) return;
     const target = event.target instanceof HTMLElement ? event.target : null;
-    const typing = target?.closest("input, textarea, select, [contenteditable]") !== null;
+    const typing = target !== null && target.closest(TEXT_FIELDS) !== null;
     const action = meaning({ ...modifiers(event), key: event.key, typing }, after);
     clearTimeout(timer);
     after = null;

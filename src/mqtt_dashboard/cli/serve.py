@@ -10,6 +10,7 @@ import click
 
 from mqtt_dashboard import config
 from mqtt_dashboard.config import DashboardSettings
+from mqtt_dashboard.config_page import PageSettings
 from mqtt_dashboard.errors import ConfigError
 
 EXIT_PORT: Final = 1
@@ -41,7 +42,13 @@ def command() -> None:
 def _settings() -> DashboardSettings:
     problems: list[str] = []
     settings: DashboardSettings | None = None
-    for kind in (config.DashboardSettings, config.RedisSettings, config.LogSettings):
+    kinds = (
+        config.DashboardSettings,
+        PageSettings,
+        config.RedisSettings,
+        config.LogSettings,
+    )
+    for kind in kinds:
         try:
             loaded = config.load(kind)
         except ConfigError as error:

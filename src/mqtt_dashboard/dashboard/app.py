@@ -18,6 +18,7 @@ from mqtt_dashboard.bus.dashboard_orders import Bounds
 from mqtt_dashboard.bus.dashboard_store import DashboardStore
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.config import DashboardSettings
+from mqtt_dashboard.config_page import PageSettings
 from mqtt_dashboard.dashboard import responses, wire
 from mqtt_dashboard.dashboard.census import Census
 from mqtt_dashboard.dashboard.commander import Commander
@@ -41,7 +42,7 @@ from mqtt_dashboard.dashboard.routes import (
     system,
     topics,
 )
-from mqtt_dashboard.dashboard.security import Door, Gate
+from mqtt_dashboard.dashboard.security import Door, Gate, headers
 from mqtt_dashboard.dashboard.sockets import SocketHandlers
 from mqtt_dashboard.dashboard.state import ReadModel
 
@@ -90,7 +91,9 @@ class Worker:
         self._outlet.cut_all()
 
 
-def create_app(settings: DashboardSettings, store: DashboardStore, clock: Clock) -> flask.Flask:
+def create_app(
+    settings: DashboardSettings, page: PageSettings, store: DashboardStore, clock: Clock
+) -> flask.Flask:
     """Return the WSGI application; its `Worker` is in ``extensions``."""
     app = flask.Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
@@ -126,6 +129,7 @@ def create_app(settings: DashboardSettings, store: DashboardStore, clock: Clock)
     )
     parts = Parts(
         settings,
+        page,
         store.settings,
         clock,
         counters,
@@ -142,8 +146,11 @@ def create_app(settings: DashboardSettings, store: DashboardStore, clock: Clock)
         state, fanout, resumer, interests, publisher, commander, clock, counters
     )
     handlers.register(server)
-    _register(app, parts)
-    app.wsgi_app = Gate(app.wsgi_app, door, counters)  # type: ignore[method-assign]
+    answer_headers = headers(page.frame_ancestors)
+    _register(app, parts, answer_headers)
+    app.wsgi_app = Gate(  # type: ignore[method-assign]
+        app.wsgi_app, door, counters, answer_headers, page.base_path
+    )
     app.extensions[EXTENSION] = Worker(parts, interests, outlet, stopping)
     return app
 
@@ -180,12 +187,12 @@ def _socket_server(app: flask.Flask, door: Door) -> SocketIO:
     return server
 
 
-def _register(app: flask.Flask, parts: Parts) -> None:
+def _register(app: flask.Flask, parts: Parts, answer_headers: dict[str, str]) -> None:
     for module in (health, broker, topics, clients, messages, commands, system):
         app.register_blueprint(module.blueprint(parts))
     app.register_blueprint(openapi.blueprint())
     app.register_blueprint(spa.blueprint())
-    responses.install(app, parts.counters)
+    responses.install(app, parts.counters, answer_headers)
 
 
 def _flusher(fanout: Fanout, stopping: threading.Event) -> Any:

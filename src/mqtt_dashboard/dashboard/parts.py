@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from mqtt_dashboard.bus.dashboard_store import DashboardStore
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.config import DashboardSettings, RedisSettings
+from mqtt_dashboard.config_page import PageSettings
 from mqtt_dashboard.dashboard.census import Census
 from mqtt_dashboard.dashboard.commander import Commander
 from mqtt_dashboard.dashboard.counters import Counters
@@ -19,6 +20,7 @@ class Parts:
     """The parts of one worker."""
 
     settings: DashboardSettings
+    page_settings: PageSettings
     redis_settings: RedisSettings
     clock: Clock
     counters: Counters

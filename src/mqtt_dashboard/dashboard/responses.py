@@ -1,5 +1,6 @@
 """Answers over HTTP: Structs as JSON, errors as `ErrorReply`, never a page for a program."""
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 import flask
@@ -10,7 +11,6 @@ from mqtt_dashboard import logs
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.api import ErrorReply
 from mqtt_dashboard.dashboard.counters import Counters
-from mqtt_dashboard.dashboard.security import HEADERS
 from mqtt_dashboard.errors import BusError, ContractError
 
 BodyT = TypeVar("BodyT", bound=msgspec.Struct)
@@ -64,7 +64,7 @@ def _quoted(message: str) -> str:
     return message.partition("field `")[2].partition("`")[0]
 
 
-def install(app: flask.Flask, counters: Counters) -> None:
+def install(app: flask.Flask, counters: Counters, answer_headers: Mapping[str, str]) -> None:
     """Attach the error answers and the headers of every answer."""
 
     def on_http_error(error: HTTPException) -> flask.Response:
@@ -84,7 +84,7 @@ def install(app: flask.Flask, counters: Counters) -> None:
         return refuse(500, "internal_error", "an error happened; the dashboard's log has more")
 
     def add_headers(response: flask.Response) -> flask.Response:
-        for name, value in HEADERS.items():
+        for name, value in answer_headers.items():
             response.headers.setdefault(name, value)
         return response
 

@@ -6,7 +6,7 @@ upgrade, and what a browser itself marks as cross-site. Programs that send no Or
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -25,17 +25,24 @@ SAFE_METHODS: Final = {"GET", "HEAD", "OPTIONS"}
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+    "form-action 'self'; frame-ancestors {ancestors}; require-trusted-types-for 'script'"
 )
-HEADERS: Final = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+_FIXED: Final = {
     "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+
+
+def headers(frame_ancestors: Iterable[str] = ()) -> dict[str, str]:
+    """Return the headers of every answer; only the named origins may frame the page."""
+    ancestors = " ".join(frame_ancestors)
+    policy = CONTENT_SECURITY_POLICY.format(ancestors=ancestors or "'none'")
+    # X-Frame-Options knows no list; where somebody may frame, the policy alone decides.
+    framing = {} if ancestors else {"X-Frame-Options": "DENY"}
+    return {"Content-Security-Policy": policy, **framing, **_FIXED}
 
 
 class Door:
@@ -95,20 +102,37 @@ class Door:
 class Gate:
     """The outermost WSGI layer: nothing foreign gets past it."""
 
-    def __init__(self, app: WsgiApp, door: Door, counters: Counters) -> None:
+    def __init__(
+        self,
+        app: WsgiApp,
+        door: Door,
+        counters: Counters,
+        answer_headers: Mapping[str, str],
+        base_path: str = "",
+    ) -> None:
         self._app = app
         self._door = door
         self._counters = counters
+        self._headers = answer_headers
+        self._base_path = base_path
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Refuse with 403 or pass on."""
         refusal = self._door.refusal(environ)
         if refusal is not None:
             self._counters.add("requests_refused", "door")
-            return _forbidden(refusal, start_response)
+            return _forbidden(refusal, start_response, self._headers)
+        self._enter(environ)
         if is_upgrade(environ):
             prepare_upgrade(environ)
         return self._app(environ, start_response)
+
+    def _enter(self, environ: Environ) -> None:
+        """Take off the path the proxy hands on; one that strips it is fine, too."""
+        path, base = str(environ.get("PATH_INFO", "")), self._base_path
+        if base and (path == base or path.startswith(f"{base}/")):
+            environ["SCRIPT_NAME"] = base
+            environ["PATH_INFO"] = path[len(base) :]
 
 
 def is_upgrade(environ: Environ) -> bool:
@@ -116,13 +140,15 @@ def is_upgrade(environ: Environ) -> bool:
     return str(environ.get("HTTP_UPGRADE", "")).lower() == "websocket"
 
 
-def _forbidden(message: str, start_response: StartResponse) -> list[bytes]:
+def _forbidden(
+    message: str, start_response: StartResponse, answer_headers: Mapping[str, str]
+) -> list[bytes]:
     body = codec.encode(ErrorReply(error="forbidden", message=message))
     headers = [
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
-        *HEADERS.items(),
+        *answer_headers.items(),
     ]
     start_response("403 Forbidden", headers)
     return [body]

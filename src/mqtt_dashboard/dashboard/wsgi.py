@@ -3,11 +3,13 @@
 from mqtt_dashboard import config, logs
 from mqtt_dashboard.bus.dashboard_store import DashboardStore
 from mqtt_dashboard.clock import SystemClock
+from mqtt_dashboard.config_page import PageSettings
 from mqtt_dashboard.dashboard.app import create_app
 
 logs.configure(config.load(config.LogSettings))
 app = create_app(
     config.load(config.DashboardSettings),
+    config.load(PageSettings),
     DashboardStore(config.load(config.RedisSettings)),
     SystemClock(),
 )

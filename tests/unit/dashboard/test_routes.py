@@ -9,17 +9,20 @@ from mqtt_dashboard import config
 from mqtt_dashboard.bus.dashboard_store import DashboardStore
 from mqtt_dashboard.clock import ManualClock
 from mqtt_dashboard.config import DashboardSettings, RedisSettings
+from mqtt_dashboard.config_page import PageSettings
 from mqtt_dashboard.contract.export import ROUTES
 from mqtt_dashboard.dashboard import responses
 from mqtt_dashboard.dashboard.app import create_app
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.routes import spa
+from mqtt_dashboard.dashboard.security import headers
 
 
 def test_every_route_is_in_the_contract_and_the_other_way_round() -> None:
     """The OpenAPI document lists exactly what is served, the page apart."""
     app = create_app(
         config.load(DashboardSettings, {}),
+        config.load(PageSettings, {}),
         DashboardStore(config.load(RedisSettings, {})),
         ManualClock(),
     )
@@ -47,7 +50,7 @@ def static(tmp_path: Path) -> Path:
 def _client(static: Path) -> flask.testing.FlaskClient:
     app = flask.Flask(__name__, static_folder=None)
     app.register_blueprint(spa.blueprint(static))
-    responses.install(app, Counters())
+    responses.install(app, Counters(), headers())
     return app.test_client()
 
 

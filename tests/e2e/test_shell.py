@@ -1,0 +1,172 @@
+"""What all pages share: accessibility, width, languages, keyboard, the size of the first load."""
+
+import gzip
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Response, expect
+
+from tests.e2e.conftest import System
+from tests.support.services import Device
+
+pytestmark = pytest.mark.e2e
+
+PAGES = ["/", "/monitor", "/topics", "/clients", "/publish", "/system"]
+FIRST_LOAD_BYTES = 150_000
+AXE = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.fixture
+def lively(system: System) -> Iterator[System]:
+    """Let a device speak, so that every page has something to show."""
+    with Device(system.broker.port, topics=("plant/#",)) as device:
+        for number in range(3):
+            device.publish("plant/hall/lamp", f'{{"on": true, "level": {number}}}', retain=True)
+        device.publish("plant/hall/raw", b"\xff\x00")
+        yield system
+
+
+def settled(page: Page, url: str) -> None:
+    """Open a page and wait until it lives."""
+    page.goto(url)
+    expect(page.get_by_role("group", name=re.compile("Connection|Verbindung"))).to_contain_text(
+        "live"
+    )
+    expect(page.locator("h1")).to_be_visible()
+
+
+def test_axe_finds_nothing(chromium: Browser, lively: System) -> None:
+    """Every page, light and dark, wide and narrow, has no violation of WCAG 2.2 AA."""
+    assert AXE.exists(), "axe-core is missing; `npm ci` in frontend/ installs it"
+    source = AXE.read_text(encoding="utf-8")
+    found = []
+    for theme, width in (("light", 1280), ("dark", 390)):
+        context = chromium.new_context(
+            viewport={"width": width, "height": 844},
+            color_scheme="dark" if theme == "dark" else "light",
+        )
+        page = context.new_page()
+        for path in [*PAGES, "/topics?topic=plant%2Fhall%2Flamp", "/monitor?f=%23"]:
+            settled(page, f"{lively.url}{path}")
+            page.wait_for_timeout(600)
+            page.evaluate(source)
+            report = page.evaluate(
+                "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})", RULES
+            )
+            found += [
+                f"{theme} {width} {path}: {one['id']}: {one['nodes'][0]['html'][:160]}"
+                for one in report["violations"]
+            ]
+        context.close()
+    assert found == []
+
+
+def test_no_page_is_wider_than_the_screen(chromium: Browser, lively: System) -> None:
+    """At 390 px nothing has to be scrolled sideways, in both languages."""
+    for locale in ("en-US", "de-DE"):
+        context = chromium.new_context(viewport={"width": 390, "height": 844}, locale=locale)
+        page = context.new_page()
+        for path in [*PAGES, "/topics?topic=plant%2Fhall%2Flamp"]:
+            settled(page, f"{lively.url}{path}")
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, (locale, path)
+        context.close()
+
+
+def test_the_first_load_is_small(page: Page, system: System) -> None:
+    """Scripts and styles the entry asks for, compressed, stay within the budget."""
+    bodies: list[bytes] = []
+
+    def keep(response: Response) -> None:
+        if response.url.endswith((".js", ".css")):
+            bodies.append(response.body())
+
+    page.goto(f"{system.url}/nowhere")  # a page without parts that come later
+    entry = page.content()
+    page.on("response", keep)
+    page.goto(system.url, wait_until="load")
+    assert "assets/" in entry
+    assert len(bodies) > 2
+    lazy = [body for body in bodies if b"uPlot" in body[:200]]
+    assert sum(len(gzip.compress(body)) for body in bodies if body not in lazy) < FIRST_LOAD_BYTES
+
+
+def test_german_is_kept_and_complete(page: Page, lively: System) -> None:
+    """The language changes at once, numbers with it, and stays after a reload."""
+    settled(page, lively.url)
+    page.get_by_label("Language").select_option("de")
+    expect(page.get_by_role("heading", name="Überblick")).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    for path, title in (("/monitor", "Monitor"), ("/publish", "Senden"), ("/clients", "Clients")):
+        settled(page, f"{lively.url}{path}")
+        expect(page.locator("h1")).to_have_text(title)
+    expect(page).to_have_title(re.compile("Clients · MQTT Dashboard"))
+
+
+def test_the_keyboard_reaches_everything(page: Page, lively: System) -> None:
+    """Pages by two keys, the search by a slash, shortcuts by a question mark."""
+    settled(page, lively.url)
+    page.keyboard.press("g")
+    page.keyboard.press("s")
+    expect(page.get_by_role("heading", name="System", level=1)).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox", name="Search settings")).to_be_focused()
+    page.keyboard.press("g")  # goes into the field
+    expect(page.get_by_role("searchbox", name="Search settings")).to_have_value("g")
+    page.keyboard.press("Tab")
+    page.keyboard.press("?")
+    help_dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(help_dialog).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(help_dialog).to_have_count(0)
+    page.keyboard.press("/")
+    page.keyboard.press("Tab")
+
+
+def test_the_palette_leads_to_a_topic(page: Page, lively: System) -> None:
+    """A few letters of a topic, Enter, and its value is there; filters lead to the monitor."""
+    settled(page, lively.url)
+    page.wait_for_timeout(1500)  # the index is written once a second
+    page.keyboard.press("Control+k")
+    palette = page.get_by_role("dialog", name="Commands")
+    page.keyboard.type("hall lam")
+    expect(palette.get_by_role("option", name="plant/hall/lamp")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(palette).to_have_count(0)
+    expect(page.get_by_label("Topic", exact=True)).to_contain_text("level: 2")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("plant/#")
+    page.get_by_role("option", name="Watch plant/#").click()
+    expect(page).to_have_url(re.compile(r"/monitor\?f=plant"))
+
+
+def test_clients_are_listed_sorted_and_explained(page: Page, system: System) -> None:
+    """Who connects appears with address and filters; the search and the detail work."""
+    settled(page, f"{system.url}/clients")
+    with Device(system.broker.port, topics=("plant/#",)) as device:
+        name = device.client._client_id.decode() or "auto"
+        rows = page.get_by_role("row")
+        expect(rows.filter(has_text="127.0.0.1")).to_have_count(1, timeout=25_000)
+        page.get_by_role("searchbox", name="Search clients").fill("plant")
+        expect(rows).to_have_count(2)
+        rows.nth(1).get_by_role("button").click()
+        detail = page.get_by_label("Client", exact=True)
+        expect(detail).to_contain_text("plant/#")
+        assert name == "auto" or name in detail.inner_text()
+        page.get_by_role("searchbox", name="Search clients").fill("nobody")
+        expect(page.get_by_text("Nobody fits")).to_be_visible()
+    expect(page.get_by_text("What this broker offers")).to_be_visible()
+
+
+def test_the_system_page_shows_settings_without_secrets(page: Page, lively: System) -> None:
+    """Bridge, Redis, worker and settings are there; only changed settings when asked."""
+    settled(page, f"{lively.url}/system")
+    table = page.get_by_role("region", name="Settings")
+    expect(table).to_contain_text("MQTT_BROKER_PORT")
+    expect(table.get_by_role("row", name="MQTT_PASSWORD")).to_contain_text("not set")
+    page.get_by_text("Only what differs from the default").click()
+    expect(table).not_to_contain_text("MQTT_PASSWORD")
+    expect(table).to_contain_text("MQTT_BROKER_PORT")
+    expect(page.get_by_role("region", name="Dashboard workers")).to_contain_text("dashboard-")
