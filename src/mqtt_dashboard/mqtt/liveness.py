@@ -11,17 +11,18 @@ SLOWEST_BYTES: Final = 1024
 class Liveness:
     """Judges a connection by its last received and last sent byte, in monotonic seconds.
 
-    A trickle of bytes is no life: a packet that is not complete after 1.5 keep alives counts as
-    silence, unless it comes at `SLOWEST_BYTES` a second or more (a large one on a slow line).
+    A trickle of bytes is no life: a packet that comes at less than `SLOWEST_BYTES` a second for
+    0.75 keep alives counts as silence, so that the loss is told within 1.5 of them. A large packet
+    on a slow line is faster than that.
     """
 
     def __init__(self, options: LinkOptions, now: float) -> None:
         self.keepalive = float(options.keepalive)
         self._ping_after = options.ping_after
         self._answer_timeout = options.answer_timeout
-        self._stall_after = 1.5 * options.keepalive
+        self._window = 0.75 * options.keepalive
         self._received = self._sent = self._begun = now
-        self._partial = 0
+        self._partial = self._before = 0
         self._asked: float | None = None
         self._paused = False
 
@@ -34,7 +35,7 @@ class Liveness:
         self._asked = None
         self._partial = partial
         if whole or not partial:
-            self._begun = now
+            self._begun, self._before = now, 0
 
     def sent(self, now: float) -> None:
         """Note that bytes left."""
@@ -64,9 +65,12 @@ class Liveness:
         if self._asked is not None and now - self._asked >= self._answer_timeout:
             return reasons.NO_ANSWER
         age = now - self._begun
-        stalled = self._partial and not self._paused and 0 < self._stall_after <= age
-        if stalled and self._partial < SLOWEST_BYTES * age:
-            return f"{reasons.TOO_SLOW}: {self._partial} bytes of a packet in {age:.0f} s"
+        if not self._partial or self._paused or not 0 < self._window <= age:
+            return None
+        came = self._partial - self._before
+        if came < SLOWEST_BYTES * age:
+            return f"{reasons.TOO_SLOW}: {came} bytes of a packet in {age:.0f} s"
+        self._begun, self._before = now, self._partial
         return None
 
     def next_deadline(self) -> float:

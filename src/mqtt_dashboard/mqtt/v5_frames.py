@@ -66,6 +66,7 @@ class Decoder:
         self._left_out = left_out
         self._too_large = too_large
         self._skip = 0  # bytes still to come of a message that is left out
+        self.skipped = 0  # those that have come, 0 when there is no such message
         self._topics: dict[bytes, str] = {}
         self._aliases: dict[int, bytes] = {}
 
@@ -73,7 +74,9 @@ class Decoder:
         """Read all complete frames; return the bytes taken and the bytes needed to go on."""
         end = len(data)
         position = min(self._skip, end)
-        self._skip -= position
+        if self._skip:
+            self._skip -= position
+            self.skipped = self.skipped + position if self._skip else 0
         while end - position > 1:
             length, body = data[position + 1], position + 2
             if length > 127:
@@ -93,14 +96,11 @@ class Decoder:
                 continue
             if stop > end:
                 return position, stop - position
-            if head & 0xF0 == 0x30:
-                # The length of its topic must be its own: the next bytes are of the next packet.
-                if length > 1:
-                    self._publish(head, data, body, stop)
-                else:
-                    self._cut_off(head)
+            # The length of a topic must be its own: the next bytes are of the next packet.
+            if head & 0xF0 == 0x30 and length > 1:
+                self._publish(head, data, body, stop)
             else:
-                self._control(head, data[position:stop])
+                self._other(head, data[position:stop])
             position = stop
         return position, end - position + 1
 
@@ -148,11 +148,15 @@ class Decoder:
                 self._settle(token)
             self._too_large(stop - position)
         self._skip = stop - here
+        self.skipped = here - position if self._skip else 0
 
-    def _cut_off(self, head: int) -> None:
-        if head & 6:
+    def _other(self, head: int, frame: bytes) -> None:
+        if head & 0xF0 != 0x30:
+            self._control(head, frame)
+        elif head & 6:
             raise BrokerError("the broker sent a PUBLISH that is cut off", MALFORMED)
-        self._left_out("a PUBLISH is cut off")
+        else:
+            self._left_out("a PUBLISH is cut off")
 
     def _identify(self, data: bytes, position: int, stop: int, qos: int) -> int:
         if qos == 3:

@@ -146,8 +146,11 @@ class Loop(Conversation):
         # A full buffer means a backlog: there is nothing to wait for.
         self._dense = DENSE_BYTES <= count < READ_BYTES
         if count:
+            skipped = self.session.skipped
             self.session.liveness.received(
-                self.clock.monotonic(), whole=self._inlet.advanced, partial=self._inlet.waiting
+                self.clock.monotonic(),
+                whole=self._inlet.advanced and not skipped,
+                partial=self._inlet.waiting + skipped,
             )
 
     def _busy(self) -> bool:

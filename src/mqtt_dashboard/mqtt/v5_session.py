@@ -67,6 +67,11 @@ class V5Session:
         self.outbox = Outbox(ids, lambda entry: self._write(entry.message, entry.packet_id), send)
         self.outbox.send_release = lambda packet_id: queue(v5_packets.pubrel(packet_id, known=True))
 
+    @property
+    def skipped(self) -> int:
+        """Return how many bytes have come of a message that is being left out."""
+        return self._decoder.skipped
+
     def greet(self) -> None:
         """Send CONNECT."""
         self._queue(v5_packets.connect(self._options))

@@ -15,7 +15,7 @@ from tests.unit.mqtt_layer.odd_cases import ALIVE, LIMIT, Odd, expect, send
 from tests.unit.mqtt_layer.recorder import Receipts, Recorder, options, running
 
 CASES = [*odd_cases.CASES, *odd_packets.CASES, *odd_exchanges.CASES]
-KEEPALIVE_S = 2
+KEEPALIVE_S = 3
 # 1.5 keep alives, and what a loaded machine may take on top.
 AT_MOST_S = 1.5 * KEEPALIVE_S + 1.5
 WELL: list[Step] = [expect(CONNECT), send(connack() + ALIVE), lambda p: p.answer_pings(10)]
