@@ -1,6 +1,9 @@
 """The tree of topics: opened level by level, searched, each topic with its values."""
 
+import gzip
 import re
+import struct
+import zlib
 from urllib.parse import quote
 
 import pytest
@@ -11,6 +14,25 @@ from tests.support.servers import wait_for
 from tests.support.services import Device
 
 pytestmark = pytest.mark.e2e
+
+SPARKPLUG = (
+    b"\x08\x80\xa0\xc0\xe5\xbd\x31\x12\x11\x0a\x04temp\x20\x0a\x69"
+    + struct.pack("<d", 21.5)
+    + b"\x18\x07"
+)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+# Two red pixels.
+PNG = (
+    b"\x89PNG\r\n\x1a\n"
+    + _chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 8, 2, 0, 0, 0))
+    + _chunk(b"IDAT", zlib.compress(b"\0" + b"\xff\0\0" * 2))
+    + _chunk(b"IEND", b"")
+)
 
 
 def node(page: Page, name: str) -> Locator:
@@ -106,6 +128,94 @@ def test_messages_difference_and_plot(page: Page, system: System) -> None:
         expect(detail).to_contain_text("2 changes")
         view(page, "Plot")
         expect(detail).to_contain_text("20 to 24")
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "kind", "text"),
+    [
+        ("f/cbor", bytes.fromhex("a16474656d70f94d80"), "CBOR", "temp: 22"),
+        ("f/msgpack", b"\x82\xa4temp\x15\xa2on\xc3", "MessagePack", "temp: 21"),
+        ("f/gzip", gzip.compress(b'{"packed": [1, 2, 3]}'), "JSON", "packed: [ 3 items ]"),
+        ("f/number", "12345678901234567890", "Number", "12345678901234567890"),
+        ("f/json", '{"id": 12345678901234567890}', "JSON", "id: 12345678901234567890"),
+        ("spBv1.0/g/DDATA/e/d", SPARKPLUG, "Sparkplug B", 'datatype: "Double"'),
+    ],
+)
+def test_payloads_are_decoded(
+    page: Page, system: System, topic: str, payload: bytes | str, kind: str, text: str
+) -> None:
+    """Each format is recognised by its bytes, under the page's own security policy."""
+    with Device(system.broker.port) as device:
+        device.publish(topic, payload)
+    open_topic(page, system, topic)
+    detail = page.get_by_label("Topic", exact=True)
+    expect(detail.get_by_role("radio", name=kind)).to_be_checked(timeout=10_000)
+    expect(detail.get_by_label("Payload", exact=True)).to_contain_text(text)
+
+
+def test_a_picture_is_drawn_and_a_choice_is_remembered(page: Page, system: System) -> None:
+    """A picture shows as one; bytes chosen instead stay chosen, for the branch when asked to."""
+    with Device(system.broker.port) as device:
+        device.publish("camera/one", PNG)
+        device.publish("camera/two", PNG)
+    open_topic(page, system, "camera/one")
+    detail = page.get_by_label("Topic", exact=True)
+    picture = detail.get_by_role("img", name="The payload as a picture")
+    expect(picture).to_be_visible(timeout=10_000)
+    assert picture.evaluate("image => image.naturalWidth") == 2
+    detail.get_by_text("Hex", exact=True).click()
+    expect(detail.get_by_label("Payload", exact=True)).to_contain_text("000000  89 50 4e 47")
+    detail.get_by_label("Remembered for").select_option("camera/#")
+    node(page, "two").click()
+    expect(detail).to_contain_text("camera/two")
+    expect(detail.get_by_label("Payload", exact=True)).to_contain_text("000000  89 50 4e 47")
+    page.reload()
+    expect(detail.get_by_role("radio", name="Hex")).to_be_checked(timeout=10_000)
+    detail.get_by_role("button", name="Choose automatically again").click()
+    expect(picture).to_be_visible()
+
+
+def test_a_message_is_published_again(page: Page, system: System) -> None:
+    """The shown message is sent once more as it was, and the broker's answer is shown."""
+    with Device(system.broker.port, topics=("door/#",)) as device:
+        device.publish("door/set", b"\x01\xff")
+        open_topic(page, system, "door/set")
+        detail = page.get_by_label("Topic", exact=True)
+        detail.get_by_role("button", name="Publish again").click()
+        expect(detail.get_by_role("status")).to_have_text("Published, confirmed by the broker.")
+        wait_for(lambda: device.heard("door/set") == [b"\x01\xff"] * 2, "it came again")
+        expect(detail).to_contain_text("2 messages", timeout=10_000)
+
+
+def test_a_large_level_is_loaded_as_one_scrolls(page: Page, system: System) -> None:
+    """Only rows in sight exist; more are loaded on the way down; a link leads into the middle."""
+    with Device(system.broker.port) as device:
+        for number in range(450):
+            device.client.publish(f"many/item-{number:03}", "x", qos=1)
+        device.publish("zlast", "end")
+    open_topic(page, system, "many/item-321")
+    row = page.get_by_role("treeitem")
+    expect(node(page, "item-321")).to_be_visible(timeout=10_000)
+    assert row.count() < 80
+    node(page, "item-321").press("Home")
+    expect(node(page, "many")).to_be_focused()
+    node(page, "many").press("ArrowDown")
+    expect(node(page, "item-000")).to_be_focused()
+    tree = page.get_by_role("tree", name="Topics")
+
+    def all_loaded() -> bool:
+        """Scroll on, from the top again at the end; tell whether all rows have their place."""
+        height: int = tree.evaluate(
+            """tree => {
+              const end = tree.scrollTop + tree.clientHeight >= tree.scrollHeight - 1;
+              tree.scrollTo(0, end ? 0 : tree.scrollTop + 300);
+              return tree.scrollHeight;
+            }"""
+        )
+        return height >= 452 * 36
+
+    wait_for(all_loaded, "the hole before the linked topic is filled", 30)
+    assert row.count() < 80
 
 
 def test_hostile_topics_are_shown_as_text(page: Page, system: System) -> None:

@@ -47,8 +47,10 @@ export function curveOf(
   values: readonly unknown[],
   path: Path,
 ): Curve {
+  // Turned around first: messages of the same instant keep their order.
   const points = messages
     .map((message, index) => ({ at: message.timestamp, value: numberOf(at(values[index], path)) }))
+    .reverse()
     .sort((a, b) => a.at - b.at);
   return { times: points.map((one) => one.at), values: points.map((one) => one.value) };
 }

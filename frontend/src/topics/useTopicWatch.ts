@@ -29,7 +29,7 @@ export function useTopicWatch(topic: Ref<string>) {
 
   function take(frame: MessagesFrame): void {
     const fresh = frame.messages.filter((one) => one.topic === topic.value);
-    if (!frame.replay && (frame.dropped || frame.gap)) mayMiss.value = true;
+    if (!frame.replay && (frame.dropped || frame.conflated || frame.gap)) mayMiss.value = true;
     if (fresh.length) messages.value = merged(messages.value, fresh);
   }
 

@@ -33,7 +33,5 @@ export const payload: Texts<typeof en> = {
   picture: "{type}, {width} × {height} Pixel",
   broken: "Der Browser kann dieses Bild nicht zeichnen.",
   alt: "Der Inhalt als Bild",
-  tree: "Dekodierter Inhalt",
   plot: "{path} als Kurve",
-  whole: "der Wert",
 };

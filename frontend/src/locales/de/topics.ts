@@ -30,6 +30,7 @@ export const topics: Texts<typeof en> = {
     retainedHint: "Der Broker hebt diesen Wert auf",
     perSecond: "{rate}/s",
     messages: "eine Nachricht | {n} Nachrichten",
+    now: "jetzt",
     loading: "Wird geladen …",
     open: "{name} öffnen",
     close: "{name} schließen",
@@ -72,7 +73,6 @@ export const topics: Texts<typeof en> = {
     ago: "vor {age}",
     now: "gerade eben",
     unknown: "unbekannt",
-    received: "Empfangen",
     chosen: "Eine frühere Nachricht, von {time}",
     newest: "Zurück zur neuesten",
     watch: "Im Monitor beobachten",
@@ -116,7 +116,6 @@ export const topics: Texts<typeof en> = {
     further: "Weiter zurück suchen",
     full: "Hier werden höchstens {n} Nachrichten aufgehoben.",
     mayMiss: "Es kamen mehr an, als eine Seite zeigen kann; hier können welche fehlen.",
-    same: "wie zuvor",
   },
   difference: {
     with: "Vergleichen mit",

@@ -30,7 +30,5 @@ export const payload = {
   picture: "{type}, {width} × {height} pixels",
   broken: "The browser cannot draw this picture.",
   alt: "The payload as a picture",
-  tree: "Decoded payload",
   plot: "Plot {path}",
-  whole: "the value",
 } as const;

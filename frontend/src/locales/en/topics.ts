@@ -26,6 +26,7 @@ export const topics = {
     retainedHint: "The broker keeps this value",
     perSecond: "{rate}/s",
     messages: "one message | {n} messages",
+    now: "now",
     loading: "Loading …",
     open: "Open {name}",
     close: "Close {name}",
@@ -68,7 +69,6 @@ export const topics = {
     ago: "{age} ago",
     now: "just now",
     unknown: "unknown",
-    received: "Received",
     chosen: "An earlier message, from {time}",
     newest: "Back to the newest",
     watch: "Watch in the monitor",
@@ -111,7 +111,6 @@ export const topics = {
     further: "Look further back",
     full: "At most {n} messages are kept here.",
     mayMiss: "More arrived than a page can show, so some may be missing here.",
-    same: "as before",
   },
   difference: {
     with: "Compare with",
