@@ -18,7 +18,7 @@ from mqtt_dashboard.clock import SystemClock
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.system import BridgeAbout
 from mqtt_dashboard.errors import ConfigError
-from mqtt_dashboard.service import StopSignal
+from mqtt_dashboard.service import StopSignal, settle_memory
 
 WATCH_EVERY_S: Final = 0.5
 EXIT_BROKEN: Final = 1
@@ -84,6 +84,7 @@ def run(checkpoint: Callable[[str], None] = no_checkpoint) -> int:
             raise ConfigError(
                 f"BRIDGE_HTTP_PORT: cannot listen on {where}: {error.strerror}"
             ) from error
+    settle_memory()
     bridge.start()
     problems = _watch(bridge, stop)
     bridge.stop()

@@ -45,6 +45,7 @@ from mqtt_dashboard.dashboard.routes import (
 from mqtt_dashboard.dashboard.security import Door, Gate, headers
 from mqtt_dashboard.dashboard.sockets import SocketHandlers
 from mqtt_dashboard.dashboard.state import ReadModel
+from mqtt_dashboard.service import settle_memory
 
 EXTENSION: Final = "mqtt_dashboard"
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024
@@ -72,6 +73,7 @@ class Worker:
 
     def start(self) -> None:
         """Start all loops; once per worker, after the fork."""
+        settle_memory()
         for loop in self.parts.loops:
             loop.start()
         threading.Thread(target=self._stop_when_asked, name="stopper", daemon=True).start()
