@@ -9,7 +9,7 @@ export const topics: Texts<typeof en> = {
     clear: "Suche leeren",
     where: "Suchen in",
     names: "Namen",
-    both: "Namen und Werten",
+    both: "Namen und Werte",
     help: "Jedes Wort muss vorkommen, Groß- und Kleinschreibung ist gleich. + steht für eine Ebene, # für alle folgenden.",
     running: "Suche läuft …",
     found: "ein Topic gefunden | {n} Topics gefunden",
