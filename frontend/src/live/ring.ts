@@ -37,13 +37,15 @@ export class Batcher<T> {
     this.ask();
   }
 
-  /** What waits to be handed over. */
-  get pending(): readonly T[] {
-    return this.waiting;
-  }
-
   clear(): void {
     this.waiting = [];
+  }
+
+  /** Hand over what waits without waiting for the next interval. */
+  flushNow(): void {
+    const items = this.waiting;
+    this.waiting = [];
+    if (items.length) this.flush(items);
   }
 
   private ask(): void {
@@ -56,9 +58,7 @@ export class Batcher<T> {
         return;
       }
       this.last = this.scheduler.now();
-      const items = this.waiting;
-      this.waiting = [];
-      if (items.length) this.flush(items);
+      this.flushNow();
     });
   }
 }

@@ -1,56 +1,93 @@
-// What the monitor shows: messages of its filters, and in their place what was left out.
+// What the monitor watches and shows: messages of its filters, and in their place what was left out.
 
 import { defineStore } from "pinia";
 import { computed, ref, shallowRef } from "vue";
-import type { LogPosition, MessageReceived, MessagesFrame } from "@/contract/types";
+import type { LogPosition, MessagesFrame } from "@/contract/types";
+import { t } from "@/i18n";
 import { Creditor } from "@/live/credits";
-import { Batcher, prepend } from "@/live/ring";
+import { Batcher } from "@/live/ring";
 import { giveCredit } from "@/live/socket";
-import { matches } from "@/topics/filter";
+import { Board } from "@/monitor/board";
+import { freeHue, MOST_FILTERS, ownerOf, type Watched, withRecent } from "@/monitor/filters";
+import type { MessageRow, Row } from "@/monitor/rows";
+import { recall, remember, type Settings } from "@/monitor/settings";
+import * as snapshot from "@/monitor/snapshot";
+import { parse, type Test } from "@/topics/expression";
 import { useConnection } from "./connection";
 
+export type { Watched } from "@/monitor/filters";
+export type { Row } from "@/monitor/rows";
+
 export const RING_LIMIT = 2000;
-
-export type Row =
-  | { kind: "message"; key: string; message: MessageReceived; hue: number }
-  | { kind: "skipped"; key: string; count: number }
-  | { kind: "gap"; key: string; missing: number | null };
-
-export interface Watched {
-  filter: string;
-  hue: number;
-  problem: string | null;
-}
+const ANSWER_MS = 5000;
+const MOST_OWNERS = 20_000;
 
 export const useMessages = defineStore("messages", () => {
   const connection = useConnection();
   const filters = ref<Watched[]>([]);
+  const recent = ref<string[]>([]);
+  /** What "only this topic" has replaced, to go back to. */
+  const earlier = shallowRef<Watched[]>([]);
+  const where = ref("");
+  const expression = computed(() => (where.value.trim() ? parse(where.value) : null));
+  /** What is on the screen; it stands still while the list is held. */
   const rows = shallowRef<readonly Row[]>([]);
   const paused = ref(false);
   const scrolledAway = ref(false);
   const meanwhile = ref(0);
   const totals = ref({ received: 0, skipped: 0 });
-  let held: Row[] = [];
-  let serial = 0;
-  // Where the live frames have come to; a reconnected page continues behind it.
+  /** Messages judged by expression and mutes since either was set, and those that passed. */
+  const judged = ref({ examined: 0, matched: 0 });
+  const holding = computed(() => paused.value || scrolledAway.value);
+
+  const board = new Board(passes, RING_LIMIT);
+  // Keys of notices must differ from those of before a reload.
+  let serial = Date.now();
+  let begun = false;
+  // Where the live frames have come to; a reconnected or reloaded page continues behind it.
   let reached: LogPosition | null = null;
+  // Filters that were served up to there.
+  const served = new Set<string>();
+  const owners = new Map<string, Watched | null>();
   let asking = 0;
+  let test: Test | null = null;
+
   const creditor = new Creditor((frames) => {
     giveCredit(connection.socket, frames);
   });
-  const holding = computed(() => paused.value || scrolledAway.value);
-
   const batcher = new Batcher<Row>((fresh) => {
-    if (holding.value) {
-      held = prepend(held, fresh, RING_LIMIT);
-      meanwhile.value += fresh.length;
-    } else {
-      rows.value = prepend(rows.value, fresh, RING_LIMIT);
-    }
+    board.enter(fresh);
+    show();
   }, RING_LIMIT);
 
-  function hueOf(topic: string): number {
-    return filters.value.find((one) => matches(one.filter, topic))?.hue ?? 0;
+  function owner(topic: string): Watched | null {
+    let found = owners.get(topic);
+    if (found === undefined) {
+      if (owners.size >= MOST_OWNERS) owners.clear();
+      found = ownerOf(topic, filters.value);
+      owners.set(topic, found);
+    }
+    return found;
+  }
+
+  function passes(row: MessageRow): boolean {
+    if (owner(row.message.topic)?.muted !== false) return false;
+    return test === null || test(row.message);
+  }
+
+  /** Put what the board holds on the screen. */
+  function show(): void {
+    rows.value = board.rows;
+    meanwhile.value = board.meanwhile;
+    judged.value = board.judged;
+  }
+
+  /** Judge everything again, after the expression, a mute or the filters changed. */
+  function judge(): void {
+    owners.clear();
+    test = expression.value?.ok ? expression.value.test : null;
+    board.judge();
+    show();
   }
 
   function take(frame: MessagesFrame): void {
@@ -59,47 +96,56 @@ export const useMessages = defineStore("messages", () => {
     // While a filter is being resumed, what it missed may still be on its way.
     if (!frame.replay && !asking) reached = { epoch: frame.epoch, seq: frame.seq };
     serial += 1;
-    const fresh: Row[] = [];
-    if (frame.gap) fresh.push({ kind: "gap", key: `g${serial}`, missing: frame.missing });
-    const skipped = frame.dropped + frame.conflated;
-    if (skipped) {
-      fresh.push({ kind: "skipped", key: `s${serial}`, count: skipped });
-      totals.value.skipped += skipped;
-    }
-    // A replay after a reconnect may bring what is already here.
-    const known = frame.replay ? knownKeys() : null;
+    const fresh: Row[] = notices(frame);
+    let received = 0;
     for (const message of frame.messages) {
       // Other pages watch topics over the same socket.
-      const hue = hueOf(message.topic);
-      if (!hue) continue;
-      totals.value.received += 1;
-      const key = `${message.epoch}:${message.seq}`;
-      if (known?.has(key)) continue;
-      fresh.push({ kind: "message", key, message, hue });
+      if (!owner(message.topic)) continue;
+      received += 1;
+      const at = { epoch: message.epoch, seq: message.seq };
+      fresh.push({ kind: "message", key: `${at.epoch}:${at.seq}`, at, message });
     }
+    const skipped = frame.dropped + frame.conflated;
+    if (received || skipped)
+      totals.value = {
+        received: totals.value.received + received,
+        skipped: totals.value.skipped + skipped,
+      };
     if (!fresh.length) return;
     if (frame.messages.some((message) => message.topic.startsWith("demo/"))) connection.demo = true;
-    batcher.add(fresh);
+    if (frame.replay) replayed(fresh);
+    else batcher.add(fresh);
   }
 
-  function knownKeys(): Set<string> {
-    return new Set([...batcher.pending, ...rows.value, ...held].map((row) => row.key));
+  function notices(frame: MessagesFrame): Row[] {
+    const first = frame.messages[0] ?? frame;
+    const at = { epoch: first.epoch, seq: first.seq - 0.5 };
+    const found: Row[] = [];
+    if (frame.gap)
+      found.push({ kind: "gap", key: `g${serial}`, at, missing: frame.missing, reload: false });
+    const { dropped, conflated } = frame;
+    if (dropped + conflated)
+      found.push({ kind: "skipped", key: `s${serial}`, at, dropped, conflated });
+    return found;
   }
 
-  /** Show what arrived while the list was held. */
-  function release(): void {
-    rows.value = held.concat(rows.value).slice(0, RING_LIMIT);
-    held = [];
-    meanwhile.value = 0;
+  /** A replay may bring what is already here, and belongs below what came since. */
+  function replayed(fresh: Row[]): void {
+    batcher.flushNow();
+    board.insert(fresh);
+    show();
   }
 
   function hold(): void {
-    if (!holding.value) release();
+    batcher.flushNow();
+    board.hold(holding.value);
+    show();
   }
 
   function setPaused(value: boolean): void {
     paused.value = value;
     hold();
+    save();
   }
 
   function setScrolledAway(value: boolean): void {
@@ -107,58 +153,197 @@ export const useMessages = defineStore("messages", () => {
     hold();
   }
 
-  function clear(): void {
-    rows.value = [];
-    held = [];
-    meanwhile.value = 0;
-    totals.value = { received: 0, skipped: 0 };
-    batcher.clear();
+  function setWhere(text: string): void {
+    where.value = text;
+    judge();
+    save();
   }
 
-  function ask(filter: string, after: LogPosition | null = null): void {
+  function clear(): void {
+    batcher.clear();
+    board.clear();
+    totals.value = { received: 0, skipped: 0 };
+    show();
+  }
+
+  function ask(filter: string): void {
+    const after = served.has(filter) ? reached : null;
     asking += 1;
-    connection.socket.timeout(5000).emit("subscribe", { filter, after }, (error, reply) => {
+    connection.socket.timeout(ANSWER_MS).emit("subscribe", { filter, after }, (error, reply) => {
       asking -= 1;
       const watched = filters.value.find((one) => one.filter === filter);
-      if (watched) {
-        watched.problem = error ? "The server did not answer." : reply.ok ? null : reply.message;
-      }
+      if (!watched) return;
+      if (!error && reply.ok) served.add(filter);
+      watched.problem = error ? t("monitor.noAnswer") : reply.ok ? null : reply.message;
     });
   }
 
-  function add(filter: string): void {
-    if (filters.value.some((one) => one.filter === filter)) return;
-    const used = new Set(filters.value.map((one) => one.hue));
-    const hue = [1, 2, 3, 4, 5, 6].find((one) => !used.has(one)) ?? 1;
-    filters.value.push({ filter, hue, problem: null });
+  function add(filter: string, given: Partial<Watched> = {}): boolean {
+    if (filters.value.some((one) => one.filter === filter)) return true;
+    if (filters.value.length >= MOST_FILTERS) return false;
+    const hue = given.hue ?? freeHue(filters.value);
+    const { name = "", muted = false } = given;
+    filters.value.push({ filter, hue, name, muted, problem: null });
+    recent.value = recent.value.filter((one) => one !== filter);
+    judge();
     if (connection.socket.connected) ask(filter);
+    save();
+    return true;
   }
 
-  function remove(filter: string): void {
+  function drop(filter: string): void {
     filters.value = filters.value.filter((one) => one.filter !== filter);
+    served.delete(filter);
+    recent.value = withRecent(recent.value, filter);
     if (!filters.value.length) reached = null;
     connection.socket.emit("unsubscribe", { filter }, () => undefined);
+  }
+
+  /** Stop watching a filter; messages that no other has go with it. */
+  function remove(filter: string): void {
+    drop(filter);
+    purge();
+    save();
+  }
+
+  /** What nobody watches would come back with a hole in it when it is watched again. */
+  function purge(): void {
+    owners.clear();
+    board.purge((row) => owner(row.message.topic) !== null);
+    show();
+  }
+
+  function change(filter: string, changed: Partial<Pick<Watched, "hue" | "name" | "muted">>): void {
+    const watched = filters.value.find((one) => one.filter === filter);
+    if (!watched) return;
+    Object.assign(watched, changed);
+    if (changed.muted !== undefined) judge();
+    save();
+  }
+
+  /** Watch something else in a filter's place. */
+  function replace(filter: string, by: Omit<Watched, "problem">): void {
+    const at = filters.value.findIndex((one) => one.filter === filter);
+    drop(filter);
+    purge();
+    add(by.filter, by);
+    const added = filters.value.pop();
+    if (added) filters.value.splice(at, 0, added);
+    save();
+  }
+
+  /** Watch these and nothing else. */
+  function only(wanted: readonly Pick<Watched, "filter">[]): void {
+    earlier.value = filters.value.map((one) => ({ ...one }));
+    const names = new Set(wanted.map((one) => one.filter));
+    for (const one of earlier.value) if (!names.has(one.filter)) drop(one.filter);
+    purge();
+    for (const one of wanted) add(one.filter, one);
+    save();
+  }
+
+  /** Undo `only`. */
+  function back(): void {
+    const wanted = earlier.value;
+    only(wanted);
+    earlier.value = [];
+  }
+
+  /** Begin with these settings, or those kept in this browser; later calls only add. */
+  function begin(given: (known: Watched[]) => Settings | null): void {
+    const kept = recall();
+    const known = begun ? filters.value : kept.filters.map((one) => ({ ...one, problem: null }));
+    const wanted = given(known);
+    const first = !begun;
+    begun = true;
+    if (first) {
+      recent.value = kept.recent;
+      restore(wanted ?? kept);
+    }
+    const settings = wanted ?? (first ? kept : null);
+    if (!settings) return;
+    if (first || settings.where) where.value = settings.where;
+    for (const one of settings.filters) add(one.filter, one);
+    if (first && settings.paused) setPaused(true);
+    judge();
+    save();
+  }
+
+  function restore(settings: Settings): void {
+    const found = snapshot.take();
+    if (!found?.rows.length) return;
+    const watched = settings.filters.map((one) => ({ ...one, problem: null }));
+    const mine = found.rows.filter(
+      (row) => row.kind !== "message" || ownerOf(row.message.topic, watched),
+    );
+    const newest = mine[0];
+    if (!newest) return;
+    const goesOn = watched.some((one) => found.filters.includes(one.filter));
+    if (found.reached && goesOn) {
+      reached = found.reached;
+      for (const one of watched) if (found.filters.includes(one.filter)) served.add(one.filter);
+      board.restore(mine);
+      return;
+    }
+    const key = `g${serial}`;
+    board.restore([{ kind: "gap", key, at: newest.at, missing: null, reload: true }, ...mine]);
+  }
+
+  function save(): void {
+    if (!begun) return;
+    const chosen = filters.value.map(({ filter, hue, name, muted }) => ({
+      filter,
+      hue,
+      name,
+      muted,
+    }));
+    remember({
+      filters: chosen,
+      where: where.value,
+      paused: paused.value,
+      recent: recent.value,
+    });
   }
 
   connection.socket.on("mqtt_messages", take);
   // A new connection knows nothing of this page's filters.
   connection.socket.on("connect", () => {
     creditor.open();
-    for (const one of filters.value) ask(one.filter, reached);
+    for (const one of filters.value) ask(one.filter);
   });
+  window.addEventListener("pagehide", () => {
+    batcher.flushNow();
+    if (board.all.length) snapshot.keep({ rows: board.all, reached, filters: [...served] });
+  });
+
+  function hueOf(topic: string): number {
+    return owner(topic)?.hue ?? 1;
+  }
 
   return {
     filters,
+    recent,
+    earlier,
+    where,
+    expression,
     rows,
     paused,
     scrolledAway,
     meanwhile,
     totals,
+    judged,
     holding,
+    hueOf,
+    begin,
     add,
     remove,
+    change,
+    replace,
+    only,
+    back,
     clear,
     setPaused,
     setScrolledAway,
+    setWhere,
   };
 });

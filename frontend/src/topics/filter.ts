@@ -1,13 +1,15 @@
 // Topics and filters by MQTT 5.0, 4.7. The same rules as the server's contract/topics.py.
 
+import { t } from "@/i18n";
+
 const MAX_BYTES = 65535;
 
 /** What is wrong with a topic to publish to, in words, or null. */
 export function topicProblem(topic: string): string | null {
-  if (/[+#]/.test(topic)) return "A topic to publish to must not contain the wildcards + or #.";
+  if (/[+#]/.test(topic)) return t("monitor.wrong.wildcards");
   const problem = textProblem(topic, "topic");
   if (problem) return problem;
-  if (topic.startsWith("$")) return "Topics that begin with $ belong to the broker.";
+  if (topic.startsWith("$")) return t("monitor.wrong.brokers");
   return null;
 }
 
@@ -15,13 +17,13 @@ export function topicProblem(topic: string): string | null {
 export function filterProblem(filter: string): string | null {
   const problem = textProblem(filter, "filter");
   if (problem) return problem;
-  if (filter.startsWith("$share/")) return "A shared subscription cannot be watched.";
+  if (filter.startsWith("$share/")) return t("monitor.wrong.shared");
   const levels = filter.split("/");
   for (const [position, level] of levels.entries()) {
     if (level.includes("#") && (level !== "#" || position !== levels.length - 1)) {
-      return "# must be the last level and stand alone in it: a/b/#";
+      return t("monitor.wrong.hash");
     }
-    if (level.includes("+") && level !== "+") return "+ must stand alone in its level: a/+/c";
+    if (level.includes("+") && level !== "+") return t("monitor.wrong.plus");
   }
   return null;
 }
@@ -39,11 +41,11 @@ export function matches(filter: string, topic: string): boolean {
   return pattern.length === levels.length;
 }
 
-function textProblem(text: string, what: string): string | null {
-  if (!text) return `A ${what} must not be empty.`;
-  if (text.includes("\0")) return `A ${what} must not contain the character U+0000.`;
+function textProblem(text: string, what: "topic" | "filter"): string | null {
+  if (!text) return t(`monitor.wrong.empty.${what}`);
+  if (text.includes("\0")) return t("monitor.wrong.null");
   if (new TextEncoder().encode(text).length > MAX_BYTES) {
-    return `A ${what} must not be longer than ${MAX_BYTES} bytes.`;
+    return t("monitor.wrong.long", { n: MAX_BYTES });
   }
   return null;
 }

@@ -3,6 +3,7 @@
 import type { Texts } from "@/i18n";
 import { app } from "./app";
 import { clients } from "./clients";
+import { monitor } from "./monitor";
 import { overview } from "./overview";
 import { parts } from "./parts";
 import { payload } from "./payload";
@@ -11,4 +12,15 @@ import { shell } from "./shell";
 import { system } from "./system";
 import { topics } from "./topics";
 
-export const de: Texts = { app, clients, overview, parts, payload, publish, shell, system, topics };
+export const de: Texts = {
+  app,
+  clients,
+  monitor,
+  overview,
+  parts,
+  payload,
+  publish,
+  shell,
+  system,
+  topics,
+};

@@ -2,6 +2,7 @@
 
 import { app } from "./app";
 import { clients } from "./clients";
+import { monitor } from "./monitor";
 import { overview } from "./overview";
 import { parts } from "./parts";
 import { payload } from "./payload";
@@ -13,6 +14,7 @@ import { topics } from "./topics";
 export const en = {
   app,
   clients,
+  monitor,
   overview,
   parts,
   payload,
