@@ -59,7 +59,7 @@ check: dev ## Run the quick checks: format, lint, types, layers, generated files
 
 chaos: dev ## Kill, freeze and flood the bridge for about ten minutes
 	@scripts/system_packages.sh tests
-	@$(PY) -m pytest -m chaos $(ARGS) tests/chaos
+	@$(PY) -m pytest -m chaos $(ARGS) tests
 
 e2e: dev ui ## Run the browser tests only
 	@scripts/system_packages.sh tests

@@ -143,6 +143,7 @@ def bad_and_good(stack: Stack, calm_s: float, bad_s: float, patience_s: float) -
     assert (cut['reason="not_reading"'], cut['reason="no_credit"']) == (2, 1)
 
 
+@pytest.mark.chaos
 def test_g14_bad_viewers_are_cut_and_good_ones_keep_their_rate(stack: Stack) -> None:
     """G14: deaf, blindly answering and creditless viewers beside three good ones, in short."""
     bad_and_good(stack, calm_s=4, bad_s=8, patience_s=PATIENCE_S)
