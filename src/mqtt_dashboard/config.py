@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode
 
 from mqtt_dashboard import broker_url
+from mqtt_dashboard.config_auth import AUTH_SECRETS, AuthMode, AuthSettings
 from mqtt_dashboard.config_base import Settings, split_list
 from mqtt_dashboard.config_page import PageSettings
 from mqtt_dashboard.contract import topics
@@ -32,6 +33,7 @@ SECRETS = (
     "REDIS_URL",
     "EMQX_API_KEY",
     "EMQX_API_SECRET",
+    *AUTH_SECRETS,
 )
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _CLIENT_ID = re.compile(r"\A[^\x00-\x1f\x7f]{1,256}\Z")
@@ -289,10 +291,10 @@ class DashboardSettings(Settings):
     workers: int = Field(
         1, ge=1, le=64, alias="WEB_CONCURRENCY", description="Number of web workers."
     )
-    auth_mode: Literal["auto", "required", "anonymous"] = Field(
+    auth_mode: AuthMode = Field(
         "auto",
         alias="AUTH_MODE",
-        description="auto: open on loopback only; anonymous: open everywhere, on your word.",
+        description="auto: sign-in unless bound to loopback; required; anonymous: none at all.",
     )
     allowed_hosts: Annotated[list[str], NoDecode] = Field(
         [],
@@ -337,20 +339,12 @@ class DashboardSettings(Settings):
 
     _split = field_validator("allowed_hosts", "allowed_origins", mode="before")(split_list)
 
-    @model_validator(mode="after")
-    def _check_door(self) -> Self:
-        if self.auth_mode == "required":
-            raise ValueError(
-                "AUTH_MODE=required is not available yet: sign-in is not part of this release; "
-                "listen on 127.0.0.1 behind a proxy that signs people in"
-            )
-        if self.auth_mode == "auto" and self.host not in LOOPBACK:
-            raise ValueError(
-                f"refusing to listen on {self.host} without sign-in: everybody who reaches it "
-                "could publish to the broker; listen on 127.0.0.1, or set AUTH_MODE=anonymous "
-                "if that is what you want"
-            )
-        return self
+    @property
+    def sign_in(self) -> bool:
+        """Tell whether people must sign in: only loopback, or an explicit word, goes without."""
+        if self.auth_mode == "auto":
+            return self.host not in LOOPBACK
+        return self.auth_mode == "required"
 
 
 SETTINGS_CLASSES: tuple[type[Settings], ...] = (
@@ -359,6 +353,7 @@ SETTINGS_CLASSES: tuple[type[Settings], ...] = (
     BridgeSettings,
     DashboardSettings,
     PageSettings,
+    AuthSettings,
     LogSettings,
 )
 

@@ -34,13 +34,6 @@ def test_bad_settings_exit_2_with_all_problems() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_open_door_without_sign_in_is_refused() -> None:
-    """P58: listening for everybody needs an explicit word."""
-    done = _serve(DASHBOARD_HOST="0.0.0.0")
-    assert done.returncode == 2
-    assert "AUTH_MODE=anonymous" in done.stderr
-
-
 def test_taken_port_is_told_in_words() -> None:
     """A port in use ends the start at once with a sentence, not a traceback."""
     with socket.socket() as other:

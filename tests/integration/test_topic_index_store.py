@@ -76,6 +76,7 @@ def children(index: DashboardTopics, parent: str | None) -> dict[str, tuple[int,
         page = index.level(parent, after, 2)
         for child in page.children:
             assert child.name not in found
+            assert child.topics is not None
             found[child.name] = (child.topics, child.entry is not None)
         if not page.more:
             return found

@@ -10,6 +10,8 @@ export type Encoding = "utf8" | "base64";
 
 export type Health = "healthy" | "degraded" | "unhealthy";
 
+export type IdentityKind = "anonymous" | "password" | "token" | "proxy";
+
 export type LinkState = "starting" | "connecting" | "connected" | "disconnected" | "standby" | "stopped";
 
 export type OrderPhase = "queued" | "sent" | "received" | "done";
@@ -19,6 +21,10 @@ export type OrderState = "accepted" | "acked" | "sent" | "failed" | "expired" | 
 export type QoS = 0 | 1 | 2;
 
 export type RedisState = "up" | "down" | "unknown";
+
+export type Role = "viewer" | "operator" | "administrator";
+
+export type SignInMode = "anonymous" | "required";
 
 /**
  * An account of the broker's access control. It names a user, not a connection.
@@ -417,6 +423,16 @@ export interface FilterRequest {
 }
 
 /**
+ * Topics somebody may use: all that match one of `filters`; `everything` is also `$`.
+ *
+ * A `$` topic is only granted by a filter that spells its first level, or by `everything`.
+ */
+export interface Grant {
+  filters: string[];
+  everything: boolean;
+}
+
+/**
  * A filter the bridge holds at the broker; `granted` is the QoS or `null` with an error.
  */
 export interface GrantedFilter {
@@ -488,6 +504,31 @@ export interface LogPosition {
 }
 
 /**
+ * `POST /api/auth/login`.
+ */
+export interface LoginRequest {
+  name: string;
+  password: string;
+}
+
+/**
+ * `GET /api/auth/me`: who is asking, and what that one may do.
+ *
+ * `mode` is `anonymous` when nobody needs to sign in. All below `signed_in` is `null`
+ * until somebody did.
+ */
+export interface MeReply {
+  mode: SignInMode;
+  signed_in: boolean;
+  name: string | null;
+  role: Role | null;
+  kind: IdentityKind | null;
+  read: Grant | null;
+  publish: Grant | null;
+  expires_at: number | null;
+}
+
+/**
  * MQTT 5 properties of a PUBLISH packet (MQTT 5.0, 3.3.2.3); binary data in base64.
  */
 export interface MessageProperties {
@@ -542,6 +583,14 @@ export interface MessagesFrame {
   replay: boolean;
   conflated: number;
   missing: number | null;
+}
+
+/**
+ * `POST /api/auth/password`: change one's own.
+ */
+export interface PasswordRequest {
+  old: string;
+  new: string;
 }
 
 /**
@@ -661,6 +710,25 @@ export interface RetainedCensus {
 }
 
 /**
+ * One of one's own sessions; `id` names it and opens nothing.
+ */
+export interface SessionInfo {
+  id: string;
+  created_at: number;
+  expires_at: number;
+  address: string;
+  agent: string;
+  current: boolean;
+}
+
+/**
+ * `GET /api/auth/sessions`.
+ */
+export interface SessionsReply {
+  sessions: SessionInfo[];
+}
+
+/**
  * One environment variable as it took effect; a secret is only ever `set` or `not set`.
  */
 export interface SettingShown {
@@ -730,6 +798,47 @@ export interface SystemReply {
 }
 
 /**
+ * `POST /api/tokens`; `lifetime_s` in seconds.
+ */
+export interface TokenCreate {
+  label: string;
+  role?: Role;
+  read?: string[] | null;
+  publish?: string[] | null;
+  lifetime_s?: number;
+}
+
+/**
+ * The one answer that shows a token: send it as `Authorization: Bearer <token>`.
+ */
+export interface TokenCreated {
+  token: string;
+  info: TokenInfo;
+}
+
+/**
+ * An API token as administrators see it; its secret is not kept anywhere.
+ */
+export interface TokenInfo {
+  id: string;
+  label: string;
+  role: Role;
+  read: string[] | null;
+  publish: string[] | null;
+  created_at: number;
+  expires_at: number;
+  created_by: string;
+  expired: boolean;
+}
+
+/**
+ * `GET /api/tokens`.
+ */
+export interface TokensReply {
+  tokens: TokenInfo[];
+}
+
+/**
  * A topic that had traffic since the last `TopicsUpdate`.
  */
 export interface TopicChange {
@@ -762,14 +871,15 @@ export interface TopicInfo {
 }
 
 /**
- * One child of a level: `topics` counts its subtree, itself included.
+ * One child of a level: `topics` counts what may be read of its subtree, itself included.
  *
- * `info` is `null` when no message was seen on exactly this topic.
+ * It is `null` when that takes too long to count. `info` is `null` when no message was seen
+ * on exactly this topic.
  */
 export interface TopicLevel {
   name: string;
   topic: string;
-  topics: number;
+  topics: number | null;
   info: TopicInfo | null;
 }
 
@@ -809,6 +919,7 @@ export interface TopicsReply {
  * Counts of the topic index and what changed in it since the last document.
  *
  * `changed` holds the busiest changed topics, `changed_count` how many changed in all.
+ * `count` and `new` are `null` for a viewer who may not read every topic.
  * `left_out` counts messages whose topic the index refused because it was full, `values_cut`
  * values cut short because all values together had used up their bytes. `newest` are the topics
  * seen first most recently, `silent` those whose silence began most recently and is three times
@@ -817,8 +928,8 @@ export interface TopicsReply {
 export interface TopicsUpdate {
   type: "topics_update";
   timestamp: number;
-  count: number;
-  new: number;
+  count: number | null;
+  new: number | null;
   changed_count: number;
   changed: TopicChange[];
   limit: number;
@@ -841,6 +952,46 @@ export interface Traffic {
   queued: number;
   bytes: number;
   dropped: Record<string, number>;
+}
+
+/**
+ * `PATCH /api/users/{name}`: only what is given changes; `null` = the role's filters.
+ */
+export interface UserChange {
+  password?: string;
+  role?: Role;
+  read?: string[] | null;
+  publish?: string[] | null;
+}
+
+/**
+ * `POST /api/users`.
+ */
+export interface UserCreate {
+  name: string;
+  password: string;
+  role?: Role;
+  read?: string[] | null;
+  publish?: string[] | null;
+}
+
+/**
+ * A user as administrators see it; `read` and `publish` are `null` for the role's own.
+ */
+export interface UserInfo {
+  name: string;
+  role: Role;
+  read: string[] | null;
+  publish: string[] | null;
+  created_at: number;
+  changed_at: number;
+}
+
+/**
+ * `GET /api/users`.
+ */
+export interface UsersReply {
+  users: UserInfo[];
 }
 
 /**
@@ -896,7 +1047,7 @@ export interface ClientEvents {
   watch_command: (request: CommandWatch, ack: (reply: CommandWatchReply) => void) => void;
 }
 
-/** Every JSON route: its query, its body, and what status 200 carries. */
+/** Every JSON route: its query, its body, and what its success carries. */
 export interface ApiRoutes {
   "GET /health": { query: {}; body: undefined; reply: HealthReply };
   "GET /healthz": { query: {}; body: undefined; reply: ProbeReply };
@@ -916,4 +1067,17 @@ export interface ApiRoutes {
   "POST /api/commands": { query: {}; body: CommandRequest; reply: CommandRecord };
   "GET /api/commands": { query: { limit?: number }; body: undefined; reply: CommandsReply };
   "GET /api/commands/{command_id}": { query: { wait?: number }; body: undefined; reply: CommandRecord };
+  "GET /api/auth/me": { query: {}; body: undefined; reply: MeReply };
+  "POST /api/auth/login": { query: {}; body: LoginRequest; reply: MeReply };
+  "POST /api/auth/logout": { query: {}; body: undefined; reply: MeReply };
+  "POST /api/auth/password": { query: {}; body: PasswordRequest; reply: MeReply };
+  "GET /api/auth/sessions": { query: {}; body: undefined; reply: SessionsReply };
+  "DELETE /api/auth/sessions": { query: { id?: string }; body: undefined; reply: SessionsReply };
+  "GET /api/users": { query: {}; body: undefined; reply: UsersReply };
+  "POST /api/users": { query: {}; body: UserCreate; reply: UserInfo };
+  "PATCH /api/users/{name}": { query: {}; body: UserChange; reply: UserInfo };
+  "DELETE /api/users/{name}": { query: {}; body: undefined; reply: UsersReply };
+  "GET /api/tokens": { query: {}; body: undefined; reply: TokensReply };
+  "POST /api/tokens": { query: {}; body: TokenCreate; reply: TokenCreated };
+  "DELETE /api/tokens/{identity}": { query: {}; body: undefined; reply: TokensReply };
 }

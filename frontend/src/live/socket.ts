@@ -32,5 +32,7 @@ export function openSocket(): LiveSocket {
     reconnectionDelay: 800,
     reconnectionDelayMax: 3000,
     timeout: 4000,
+    // Opened once it is known who is looking.
+    autoConnect: false,
   });
 }

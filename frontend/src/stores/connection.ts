@@ -1,18 +1,20 @@
 // The state of the four links between the viewer and the devices: page, Redis, bridge, broker.
 
 import { defineStore } from "pinia";
-import { computed, ref, shallowRef } from "vue";
+import { computed, ref, shallowRef, watch } from "vue";
 import type { BrokerStatusReply } from "@/contract/types";
 import { duration } from "@/format";
 import { t } from "@/i18n";
 import { now } from "@/live/clock";
 import { openSocket } from "@/live/socket";
+import { useSession } from "./session";
 import { brokerPart, bridgePart, type Part, pagePart, redisPart } from "./parts";
 
 /** The server speaks every 2 s; longer silence than this means that nothing shown is fresh. */
 export const SILENCE_S = 5;
 
 export const useConnection = defineStore("connection", () => {
+  const session = useSession();
   const socket = openSocket();
   const online = ref(false);
   const everOnline = ref(false);
@@ -29,7 +31,15 @@ export const useConnection = defineStore("connection", () => {
   socket.on("disconnect", () => {
     online.value = false;
     lostAt.value = Date.now() / 1000;
+    // Perhaps the session has ended, or rights were changed.
+    void session.refresh();
   });
+  socket.on("connect_error", () => void session.refresh());
+  watch(
+    () => session.signedIn,
+    (known) => (known ? socket.connect() : socket.disconnect()),
+    { immediate: true },
+  );
   socket.on("broker_status", (reply) => {
     heardAt.value = Date.now() / 1000;
     status.value = reply;

@@ -43,7 +43,8 @@ export function flatten(levels: Levels): Row[] {
   const walk = (parent: string | null, depth: number): void => {
     const level = levels.get(parent);
     level?.children.forEach((child, place) => {
-      const below = child.topics - (child.info ? 1 : 0);
+      // Not counted means many; it may be opened all the same.
+      const below = child.topics === null ? 1 : child.topics - (child.info ? 1 : 0);
       const open = below > 0 && levels.has(child.topic);
       const { name, topic, info } = child;
       rows.push({

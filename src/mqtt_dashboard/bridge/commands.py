@@ -23,6 +23,7 @@ from mqtt_dashboard.contract.commands import (
     SubscribeCommand,
     UnsubscribeCommand,
 )
+from mqtt_dashboard.contract.policy import command_refusal
 from mqtt_dashboard.errors import BusError, ContractError, DashboardError
 from mqtt_dashboard.mqtt.client import Outgoing, Receipt
 
@@ -173,6 +174,9 @@ class Commands:
         if not self._allow_publish:
             raise ContractError("publishing over this channel is switched off (COMMAND_CHANNEL)")
         topics.check_topic(command.topic)
+        refusal = command_refusal(command.policy, command.topic)
+        if refusal is not None:
+            raise ContractError(refusal)
         if command.topic.startswith("$") and not self._allow_dollar:
             raise ContractError(
                 "topics that begin with $ control the broker and are not published to; "

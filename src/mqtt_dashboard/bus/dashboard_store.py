@@ -7,16 +7,19 @@ understood are returned as `None` so that the caller can count them and go on.
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mqtt_dashboard.bus.auth_store import AuthStore
 from mqtt_dashboard.bus.connection import Client, open_client, plain_errors
 from mqtt_dashboard.bus.dashboard_history import DashboardHistory
 from mqtt_dashboard.bus.dashboard_orders import DashboardOrders
 from mqtt_dashboard.bus.dashboard_topics import DashboardTopics
+from mqtt_dashboard.bus.readable_topics import ReadableTopics
 from mqtt_dashboard.bus.topic_history import TopicHistory
 from mqtt_dashboard.config import RedisSettings
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.commands import Command
 from mqtt_dashboard.contract.messages import Batch
+from mqtt_dashboard.contract.policy import Grant
 from mqtt_dashboard.errors import BusRefusedError, ContractError
 
 BEGIN: Final = "0-0"
@@ -52,6 +55,13 @@ class DashboardStore:
         self.history = DashboardHistory(self._client, self.channels, self.address)
         self.topic_history = TopicHistory(self._client, self.channels, self.address)
         self.orders = DashboardOrders(self._client, self.channels, self.address)
+        self.auth = AuthStore(self._client, self.channels, self.address)
+
+    def topics_for(self, grant: Grant) -> DashboardTopics | ReadableTopics:
+        """Return the topic index as somebody may read it; it holds no topic that begins with $."""
+        if grant.unrestricted:
+            return self.topics
+        return ReadableTopics(self.topics, self._client, self.channels, self.address, grant)
 
     def close(self) -> None:
         """Close all connections."""

@@ -6,6 +6,7 @@ up the live path.
 """
 
 import itertools
+import os.path
 import re
 from dataclasses import dataclass
 from typing import Any, Final
@@ -41,7 +42,8 @@ return found
 """
 
 # KEYS names, values; ARGV start, end, names to look at, matches wanted, look into values too,
-# number of words, words for names..., words for values..., patterns...
+# number of words, number of patterns, words for names..., words for values..., patterns...,
+# patterns of what may be read... (none = everything)
 # Returns the last name looked at, the matches, and how many names were looked at.
 _SEARCH: Final = """
 local names = redis.call('ZRANGEBYLEX', KEYS[1], ARGV[1], ARGV[2], 'LIMIT', 0, ARGV[3])
@@ -58,20 +60,22 @@ local function has_words(text, from)
   end
   return true
 end
-local first_pattern = 7 + 2 * words
-local function fits(name)
-  if #ARGV < first_pattern then return true end
-  for i = first_pattern, #ARGV do
+local first = 8 + 2 * words
+local behind = first + tonumber(ARGV[7])
+local function fits(name, from, stop)
+  if from == stop then return true end
+  for i = from, stop - 1 do
     if string.find(name, ARGV[i]) then return true end
   end
   return false
 end
 local function holds(i)
-  return values and values[i] and has_words(values[i], 7 + words)
+  return values and values[i] and has_words(values[i], 8 + words)
 end
 local found = {}
 for i, name in ipairs(names) do
-  if fits(name) and (has_words(name, 7) or holds(i)) then
+  local readable = fits(name, first, behind) and fits(name, behind, #ARGV + 1)
+  if readable and (has_words(name, 8) or holds(i)) then
     found[#found + 1] = name
     if #found == wanted then return {name, found, i} end
   end
@@ -100,7 +104,7 @@ class Child:
 
     name: str
     topic: str
-    topics: int
+    topics: int | None
     entry: TopicEntry | None
 
 
@@ -114,12 +118,16 @@ class LevelPage:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to look for: all words (letter case does not matter), and an MQTT filter."""
+    """What to look for: all words (letter case does not matter), and an MQTT filter.
+
+    ``readable`` are filters of which a topic must also match one; none = no such limit.
+    """
 
     words: tuple[str, ...] = ()
     topic_filter: str | None = None
     prefix: str = ""
     in_values: bool = False
+    readable: tuple[str, ...] = ()
 
 
 class DashboardTopics:
@@ -185,8 +193,10 @@ class DashboardTopics:
         words = [word.encode().lower() for word in question.words]
         in_names = [word.replace(b"/", SEPARATOR) for word in words]
         step = VALUES_PER_CALL if question.in_values else NAMES_PER_CALL
-        counts = [step, limit, int(question.in_values), len(words)]
-        arguments: list[bytes | str | int] = [start, end, *counts, *in_names, *words, *patterns]
+        counts = [step, limit, int(question.in_values), len(words), len(patterns)]
+        allowed = [one for each in question.readable for one in lua_patterns(each)]
+        arguments: list[bytes | str | int] = [start, end, *counts]
+        arguments += [*in_names, *words, *patterns, *allowed]
         with plain_errors(self._address):
             last, names, looked_at = self._search(
                 keys=[self._names, self._values],
@@ -224,8 +234,17 @@ def _common_prefix(question: Question) -> str | None:
     """Return what every answer begins with; None when there can be none."""
     levels = (question.topic_filter or "#").split("/")
     fixed = "/".join(itertools.takewhile(lambda level: level not in {"+", "#"}, levels))
-    longer, shorter = sorted((fixed, question.prefix), key=len, reverse=True)
-    return longer if longer.startswith(shorter) else None
+    wanted = [fixed, question.prefix, _shared_stem(question.readable)]
+    longest = max(wanted, key=len)
+    return longest if all(longest.startswith(one) for one in wanted) else None
+
+
+def _shared_stem(filters: tuple[str, ...]) -> str:
+    """Return what every topic that matches one of some filters begins with."""
+    stems = [one.partition("+")[0].partition("#")[0] for one in filters]
+    # "a/#" also matches "a" itself.
+    plain = [one.removesuffix("/") for one in stems]
+    return os.path.commonprefix(plain) if plain else ""  # noqa: RUF071 - letters are meant
 
 
 def _lua_level(level: str) -> str:

@@ -10,11 +10,19 @@ import click
 
 from mqtt_dashboard import config
 from mqtt_dashboard.config import DashboardSettings
+from mqtt_dashboard.config_auth import AuthSettings
 from mqtt_dashboard.config_page import PageSettings
 from mqtt_dashboard.errors import ConfigError
 
 EXIT_PORT: Final = 1
 EXIT_CONFIG: Final = 2
+KINDS: Final = (
+    config.DashboardSettings,
+    AuthSettings,
+    PageSettings,
+    config.RedisSettings,
+    config.LogSettings,
+)
 BACKLOG: Final = 2048
 GUNICORN_CONF: Final = "python:mqtt_dashboard.dashboard.gunicorn_conf"
 
@@ -42,13 +50,7 @@ def command() -> None:
 def _settings() -> DashboardSettings:
     problems: list[str] = []
     settings: DashboardSettings | None = None
-    kinds = (
-        config.DashboardSettings,
-        PageSettings,
-        config.RedisSettings,
-        config.LogSettings,
-    )
-    for kind in kinds:
+    for kind in KINDS:
         try:
             loaded = config.load(kind)
         except ConfigError as error:

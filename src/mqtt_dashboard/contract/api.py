@@ -172,14 +172,15 @@ class TopicsReply(Struct, kw_only=True, frozen=True):
 
 
 class TopicLevel(Struct, kw_only=True, frozen=True):
-    """One child of a level: ``topics`` counts its subtree, itself included.
+    """One child of a level: ``topics`` counts what may be read of its subtree, itself included.
 
-    ``info`` is ``null`` when no message was seen on exactly this topic.
+    It is ``null`` when that takes too long to count. ``info`` is ``null`` when no message was seen
+    on exactly this topic.
     """
 
     name: str
     topic: str
-    topics: int
+    topics: int | None
     info: TopicInfo | None
 
 

@@ -171,3 +171,31 @@ class RedisChannels:
     def order_key(self, digest: str) -> str:
         """Return the string that keeps the id an Idempotency-Key stands for; it expires."""
         return f"{self.prefix}order:key:{digest}"
+
+    # Sign-in ---------------------------------------------------------------------------------
+    @cached_property
+    def auth_version(self) -> str:
+        """Integer: grows when rights may have shrunk; each worker looks twice a second."""
+        return f"{self.prefix}auth:version"
+
+    @cached_property
+    def auth_users(self) -> str:
+        """Hash user name -> `UserRecord` in JSON."""
+        return f"{self.prefix}auth:users"
+
+    @cached_property
+    def auth_tokens(self) -> str:
+        """Hash token id -> `TokenRecord` in JSON."""
+        return f"{self.prefix}auth:tokens"
+
+    def auth_session(self, digest: str) -> str:
+        """Return the string with a `SessionRecord`; expires when idle or at its end."""
+        return f"{self.prefix}auth:session:{digest}"
+
+    def auth_sessions_of(self, user: str) -> str:
+        """Return the set of the digests of a user's sessions."""
+        return f"{self.prefix}auth:sessions:{user}"
+
+    def auth_failures(self, bucket: str) -> str:
+        """Return the hash that counts failed sign-ins of a bucket of names or addresses."""
+        return f"{self.prefix}auth:failures:{bucket}"

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from mqtt_dashboard.contract.messages import Encoding
+from mqtt_dashboard.contract.policy import CommandPolicy
 
 QoS = Literal[0, 1, 2]
 Identifier = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[A-Za-z0-9_.:-]+\Z")]
@@ -17,7 +18,8 @@ class PublishCommand(Struct, kw_only=True, frozen=True, tag_field="type", tag="c
     """Publish one message.
 
     ``id`` asks for a `CommandReply`; without it the command is fire and forget. ``deadline`` is a
-    Unix time in seconds after which the command must not be sent any more.
+    Unix time in seconds after which the command must not be sent any more. ``policy`` says in whose
+    name it is sent; the bridge refuses what that one may not publish to.
     """
 
     topic: TopicText
@@ -27,6 +29,7 @@ class PublishCommand(Struct, kw_only=True, frozen=True, tag_field="type", tag="c
     encoding: Encoding = "utf8"
     id: Identifier | None = None
     deadline: float | None = None
+    policy: CommandPolicy | None = None
 
 
 class SubscribeCommand(Struct, kw_only=True, frozen=True, tag_field="type", tag="cmd_subscribe"):

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from mqtt_dashboard.contract import CONTRACT_VERSION, api, history, system
+from mqtt_dashboard.contract import CONTRACT_VERSION, api, export_auth, history, system
 from mqtt_dashboard.contract.command_routes import COMMAND_ROUTES
 from mqtt_dashboard.contract.routes import Query, Route
 
@@ -236,6 +236,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         body=api.PublishRequest,
     ),
     *COMMAND_ROUTES,
+    *export_auth.ROUTES,
 )
 
 

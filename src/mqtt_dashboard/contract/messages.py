@@ -260,6 +260,7 @@ class TopicsUpdate(Struct, kw_only=True, frozen=True, tag_field="type", tag="top
     """Counts of the topic index and what changed in it since the last document.
 
     ``changed`` holds the busiest changed topics, ``changed_count`` how many changed in all.
+    ``count`` and ``new`` are ``null`` for a viewer who may not read every topic.
     ``left_out`` counts messages whose topic the index refused because it was full, ``values_cut``
     values cut short because all values together had used up their bytes. ``newest`` are the topics
     seen first most recently, ``silent`` those whose silence began most recently and is three times
@@ -267,8 +268,8 @@ class TopicsUpdate(Struct, kw_only=True, frozen=True, tag_field="type", tag="top
     """
 
     timestamp: float
-    count: int
-    new: int
+    count: int | None
+    new: int | None
     changed_count: int
     changed: list[TopicChange]
     limit: int

@@ -14,6 +14,7 @@ from mqtt_dashboard.contract import codec, topics
 from mqtt_dashboard.contract.api import PublishRequest
 from mqtt_dashboard.contract.commands import CommandState, Identifier, QoS
 from mqtt_dashboard.contract.messages import MessageProperties
+from mqtt_dashboard.contract.policy import CommandPolicy, command_refusal
 from mqtt_dashboard.errors import ContractError, FieldRefusedError, TopicError
 
 MAX_PAYLOAD_BYTES: Final = 1024 * 1024
@@ -136,6 +137,7 @@ class Order(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """An entry of the command stream, in MessagePack.
 
     ``patient``: wait for a connection to the broker until the deadline instead of failing at once.
+    ``policy`` says in whose name it is sent; the bridge refuses what that one may not publish to.
     """
 
     topic: str
@@ -145,6 +147,7 @@ class Order(Struct, kw_only=True, frozen=True, omit_defaults=True):
     mode: CommandMode = "at-most-once"
     patient: bool = True
     properties: MessageProperties | None = None
+    policy: CommandPolicy | None = None
 
 
 _orders = msgspec.msgpack.Decoder(Order)
@@ -158,7 +161,13 @@ def unpack_order(packed: bytes) -> Order:
         raise ContractError(f"command stream entry: {error}") from error
 
 
-def order_of(request: CommandRequest, *, keyed: bool, patient: bool = True) -> Order:
+def order_of(
+    request: CommandRequest,
+    *,
+    keyed: bool,
+    patient: bool = True,
+    policy: CommandPolicy | None = None,
+) -> Order:
     """Return the order a request stands for; raise `FieldRefusedError` when it is not valid."""
     try:
         payload = codec.text_to_payload(request.payload, request.encoding)
@@ -180,6 +189,7 @@ def order_of(request: CommandRequest, *, keyed: bool, patient: bool = True) -> O
         mode=request.mode or default_mode(request.qos, keyed=keyed),
         patient=patient,
         properties=None if properties == MessageProperties() else properties,
+        policy=policy,
     )
     check(order)
     return order
@@ -195,6 +205,9 @@ def default_mode(qos: QoS, *, keyed: bool) -> CommandMode:
 def check(order: Order) -> None:
     """Judge an order, in the dashboard and again in the bridge; raise `FieldRefusedError`."""
     _check_topic("topic", order.topic)
+    refusal = command_refusal(order.policy, order.topic)
+    if refusal is not None:
+        raise FieldRefusedError("topic", refusal)
     if len(order.payload) > MAX_PAYLOAD_BYTES:
         size = len(order.payload)
         told = f"the payload has {size} bytes, {MAX_PAYLOAD_BYTES} are allowed"
@@ -256,8 +269,10 @@ def check_key(key: str) -> str:
 
 
 def fingerprint(order: Order, deadline_s: float) -> str:
-    """Return what two requests with the same key must have in common."""
-    return hashlib.sha256(codec.pack((order, deadline_s))).hexdigest()
+    """Return what two requests with the same key must have in common, the sender included."""
+    who = "" if order.policy is None else order.policy.who
+    plain = msgspec.structs.replace(order, policy=None)
+    return hashlib.sha256(codec.pack((plain, deadline_s, who))).hexdigest()
 
 
 def key_digest(key: str) -> str:

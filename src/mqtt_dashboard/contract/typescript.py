@@ -11,7 +11,16 @@ from typing import Any, Final, get_args
 import msgspec
 from msgspec import Struct, inspect
 
-from mqtt_dashboard.contract import CONTRACT_VERSION, api, commands, events, messages, orders
+from mqtt_dashboard.contract import (
+    CONTRACT_VERSION,
+    api,
+    auth,
+    commands,
+    events,
+    messages,
+    orders,
+    policy,
+)
 from mqtt_dashboard.contract.export import ROUTES
 
 HEADER: Final = (
@@ -23,11 +32,14 @@ _ALIASES: Final[dict[str, Any]] = {
     "CommandState": commands.CommandState,
     "Encoding": messages.Encoding,
     "Health": api.Health,
+    "IdentityKind": auth.IdentityKind,
     "LinkState": messages.LinkState,
     "OrderPhase": orders.OrderPhase,
     "OrderState": orders.OrderState,
     "QoS": commands.QoS,
     "RedisState": api.RedisState,
+    "Role": policy.Role,
+    "SignInMode": auth.SignInMode,
 }
 _SIMPLE: Final[dict[type[inspect.Type], str]] = {
     inspect.StrType: "string",
@@ -76,7 +88,7 @@ def _collect(roots: list[type[Struct]]) -> dict[str, inspect.StructType]:
                 waiting.extend(one.type for one in info.fields)
         elif isinstance(info, inspect.UnionType):
             waiting.extend(info.types)
-        elif isinstance(info, inspect.ListType):
+        elif isinstance(info, inspect.ListType | inspect.VarTupleType):
             waiting.append(info.item_type)
         elif isinstance(info, inspect.DictType):
             waiting.append(info.value_type)
@@ -108,7 +120,7 @@ def _type(info: inspect.Type) -> str:
             text = _named(info.values)
         case inspect.UnionType():
             text = " | ".join(_type(one) for one in info.types)
-        case inspect.ListType():
+        case inspect.ListType() | inspect.VarTupleType():
             text = f"{_grouped(info.item_type)}[]"
         case inspect.TupleType():
             text = f"[{', '.join(_type(one) for one in info.item_types)}]"
@@ -154,7 +166,7 @@ def _client_events() -> str:
 def _route_map() -> str:
     lines = []
     for route in ROUTES:
-        kind = route.replies[200][1]
+        kind = route.replies[min(route.replies)][1]
         if isinstance(kind, str):
             continue
         body = route.body.__name__ if route.body else "undefined"
@@ -165,7 +177,7 @@ def _route_map() -> str:
             f'  "{route.method.upper()} {route.path}": '
             f"{{ query: {{ {query} }}; body: {body}; reply: {kind.__name__} }};"
         )
-    text = "/** Every JSON route: its query, its body, and what status 200 carries. */"
+    text = "/** Every JSON route: its query, its body, and what its success carries. */"
     return "\n".join([text, "export interface ApiRoutes {", *lines, "}", ""]).replace("{  }", "{}")
 
 

@@ -18,8 +18,13 @@ from mqtt_dashboard.bus.dashboard_orders import Bounds
 from mqtt_dashboard.bus.dashboard_store import DashboardStore
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.config import DashboardSettings
+from mqtt_dashboard.config_auth import AuthSettings
 from mqtt_dashboard.config_page import PageSettings
 from mqtt_dashboard.dashboard import responses, wire
+from mqtt_dashboard.dashboard.auth import parts as sign_in
+from mqtt_dashboard.dashboard.auth.guard import SocketDoor
+from mqtt_dashboard.dashboard.auth.publishing import JudgedPublisher
+from mqtt_dashboard.dashboard.auth.redaction import RedactingOutlet
 from mqtt_dashboard.dashboard.census import Census
 from mqtt_dashboard.dashboard.commander import Commander
 from mqtt_dashboard.dashboard.counters import Counters
@@ -32,6 +37,7 @@ from mqtt_dashboard.dashboard.publisher import Publisher
 from mqtt_dashboard.dashboard.results import ResultBoard, ResultFollower
 from mqtt_dashboard.dashboard.resume import Resumer
 from mqtt_dashboard.dashboard.routes import (
+    auth,
     broker,
     clients,
     commands,
@@ -40,7 +46,9 @@ from mqtt_dashboard.dashboard.routes import (
     openapi,
     spa,
     system,
+    tokens,
     topics,
+    users,
 )
 from mqtt_dashboard.dashboard.security import Door, Gate, headers
 from mqtt_dashboard.dashboard.sockets import SocketHandlers
@@ -94,7 +102,11 @@ class Worker:
 
 
 def create_app(
-    settings: DashboardSettings, page: PageSettings, store: DashboardStore, clock: Clock
+    settings: DashboardSettings,
+    page: PageSettings,
+    auth_settings: AuthSettings,
+    store: DashboardStore,
+    clock: Clock,
 ) -> flask.Flask:
     """Return the WSGI application; its `Worker` is in ``extensions``."""
     app = flask.Flask(__name__, static_folder=None)
@@ -104,17 +116,23 @@ def create_app(
     server = _socket_server(app, door)
     outlet = wire.SocketOutlet(server)
     state = ReadModel(clock)
+    stopping = threading.Event()
+    identity = sign_in.build(
+        settings, auth_settings, store.auth, clock, counters, outlet.cut, stopping
+    )
     payload, patience = settings.frame_payload_limit, settings.viewer_patience
-    fanout = Fanout(outlet, clock, counters, payload, patience)
+    redacting = RedactingOutlet(outlet, identity.crowd.get, counters)
+    fanout = Fanout(redacting, clock, counters, payload, patience)
     board = ResultBoard(fanout, counters)
     bounds = Bounds(settings.command_limit, settings.command_bytes, settings.command_ttl)
     commander = Commander(store.orders, state, board, clock, counters, bounds)
-    publisher = Publisher(commander, state, counters, settings.publish_timeout)
+    publisher = JudgedPublisher(
+        Publisher(commander, state, counters, settings.publish_timeout), commander
+    )
     nudge = threading.Event()
     owner = f"dashboard-{uuid.uuid4().hex[:12]}"
     interests = Interests(store, state, clock, counters, owner, nudge)
     census = Census(store.history, fanout, counters, clock, owner)
-    stopping = threading.Event()
     heartbeat = Heartbeat(store, state, interests, counters, nudge)
     event_follower = EventFollower(store, state, fanout, counters, nudge)
     log_follower = LogFollower(store, fanout, counters)
@@ -128,30 +146,34 @@ def create_app(
         Loop("pulse", pulse.turn, clock, counters),
         Loop("census", census.turn, clock, counters),
         Loop("frames", _flusher(fanout, stopping), clock, counters),
+        Loop("sign-in", identity.turn, clock, counters),
     )
     parts = Parts(
-        settings,
-        page,
-        store.settings,
-        clock,
-        counters,
-        store,
-        state,
-        fanout,
-        publisher,
-        commander,
-        census,
-        loops,
+        settings=settings,
+        page_settings=page,
+        redis_settings=store.settings,
+        clock=clock,
+        counters=counters,
+        store=store,
+        state=state,
+        fanout=fanout,
+        publisher=publisher,
+        commander=commander,
+        census=census,
+        auth=identity,
+        loops=loops,
     )
     resumer = Resumer(store, fanout, clock, counters)
     handlers = SocketHandlers(
-        state, fanout, resumer, interests, publisher, commander, clock, counters
+        state, fanout, resumer, interests, publisher, commander, identity.crowd, clock, counters
     )
     handlers.register(server)
+    identity.guard.install(app)
     answer_headers = headers(page.frame_ancestors)
     _register(app, parts, answer_headers)
+    inner = SocketDoor(app.wsgi_app, identity.guard, counters, answer_headers)
     app.wsgi_app = Gate(  # type: ignore[method-assign]
-        app.wsgi_app, door, counters, answer_headers, page.base_path
+        inner, door, counters, answer_headers, page.base_path
     )
     app.extensions[EXTENSION] = Worker(parts, interests, outlet, stopping)
     return app
@@ -190,7 +212,18 @@ def _socket_server(app: flask.Flask, door: Door) -> SocketIO:
 
 
 def _register(app: flask.Flask, parts: Parts, answer_headers: dict[str, str]) -> None:
-    for module in (health, broker, topics, clients, messages, commands, system):
+    for module in (
+        health,
+        broker,
+        topics,
+        clients,
+        messages,
+        commands,
+        system,
+        auth,
+        users,
+        tokens,
+    ):
         app.register_blueprint(module.blueprint(parts))
     app.register_blueprint(openapi.blueprint())
     app.register_blueprint(spa.blueprint())

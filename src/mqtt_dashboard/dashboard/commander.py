@@ -11,6 +11,7 @@ from mqtt_dashboard.bus.dashboard_orders import Bounds, DashboardOrders
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.contract import orders
 from mqtt_dashboard.contract.orders import CommandRecord, CommandRequest, CommandsReply
+from mqtt_dashboard.contract.policy import CommandPolicy
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.results import ResultBoard
 from mqtt_dashboard.dashboard.state import ReadModel
@@ -53,6 +54,7 @@ class Commander:
         *,
         patient: bool = True,
         command_id: str | None = None,
+        policy: CommandPolicy | None = None,
     ) -> CommandRecord:
         """Accept a command for good, or return the record its key stands for.
 
@@ -60,7 +62,7 @@ class Commander:
         """
         if key is not None:
             orders.check_key(key)
-        order = orders.order_of(request, keyed=key is not None, patient=patient)
+        order = orders.order_of(request, keyed=key is not None, patient=patient, policy=policy)
         command_id = command_id or uuid.uuid4().hex
         try:
             accepted = self._store.accept(

@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 
+import flask
+
 from mqtt_dashboard.bus.dashboard_store import DashboardStore
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.config import DashboardSettings, RedisSettings
 from mqtt_dashboard.config_page import PageSettings
+from mqtt_dashboard.dashboard.auth.parts import AuthParts
+from mqtt_dashboard.dashboard.auth.publishing import JudgedPublisher
 from mqtt_dashboard.dashboard.census import Census
 from mqtt_dashboard.dashboard.commander import Commander
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.fanout import Fanout
 from mqtt_dashboard.dashboard.loops import Loop
-from mqtt_dashboard.dashboard.publisher import Publisher
 from mqtt_dashboard.dashboard.state import ReadModel
 
 
@@ -27,7 +30,12 @@ class Parts:
     store: DashboardStore
     state: ReadModel
     fanout: Fanout
-    publisher: Publisher
+    publisher: JudgedPublisher
     commander: Commander
     census: Census
+    auth: AuthParts
     loops: tuple[Loop, ...]
+
+    def address(self) -> str:
+        """Return where the request that is being answered comes from."""
+        return self.auth.recognition.addresses.of(flask.request.environ)

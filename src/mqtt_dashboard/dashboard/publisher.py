@@ -12,6 +12,7 @@ from typing import Final
 
 from mqtt_dashboard.contract.api import PublishReply, PublishRequest
 from mqtt_dashboard.contract.orders import CommandRecord, CommandRequest
+from mqtt_dashboard.contract.policy import CommandPolicy
 from mqtt_dashboard.dashboard.commander import Commander, UnavailableError
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.state import ReadModel
@@ -32,9 +33,14 @@ class Publisher:
         self._timeout_s = timeout_s
 
     def publish(
-        self, request: PublishRequest, accepted: Callable[[str], None] = lambda _id: None
+        self,
+        request: PublishRequest,
+        accepted: Callable[[str], None] = lambda _id: None,
+        policy: CommandPolicy | None = None,
     ) -> PublishReply:
         """Publish one message; ``accepted`` is told the id once it was accepted.
+
+        ``policy`` says in whose name; the bridge judges by it again.
 
         Raise `FieldRefusedError` or `UnavailableError` when nothing was sent.
         """
@@ -53,7 +59,9 @@ class Publisher:
             self._require_bridge()
             # The place is taken first: nothing is sent whose result nobody waits for.
             with self._commander.board.place(identity) as event:
-                self._commander.accept(command, None, patient=False, command_id=identity)
+                self._commander.accept(
+                    command, None, patient=False, command_id=identity, policy=policy
+                )
                 accepted(identity)
                 reply = self._reply(identity, self._wait(identity, event))
         except QueueFullError as error:

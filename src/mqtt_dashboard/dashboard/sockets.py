@@ -19,15 +19,17 @@ from mqtt_dashboard.contract import codec, events, topics
 from mqtt_dashboard.contract.api import PublishReply, PublishRequest
 from mqtt_dashboard.contract.events import CreditReply, CreditRequest, FilterReply, FilterRequest
 from mqtt_dashboard.contract.orders import CommandWatch, CommandWatchReply
+from mqtt_dashboard.dashboard.auth.crowd import Crowd
+from mqtt_dashboard.dashboard.auth.principal import ForbiddenError, SignInError
+from mqtt_dashboard.dashboard.auth.publishing import JudgedPublisher
 from mqtt_dashboard.dashboard.commander import Commander, UnavailableError
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.fanout import Fanout
 from mqtt_dashboard.dashboard.interests import Interests
-from mqtt_dashboard.dashboard.publisher import Publisher
 from mqtt_dashboard.dashboard.resume import Resumer
 from mqtt_dashboard.dashboard.ring import Position
 from mqtt_dashboard.dashboard.state import ReadModel
-from mqtt_dashboard.errors import FieldRefusedError, QueueFullError, TopicError
+from mqtt_dashboard.errors import BusError, FieldRefusedError, QueueFullError, TopicError
 
 REQUESTS_PER_WINDOW: Final = 100
 WINDOW_S: Final = 10.0
@@ -51,11 +53,13 @@ class SocketHandlers:
         fanout: Fanout,
         resumer: Resumer,
         interests: Interests,
-        publisher: Publisher,
+        publisher: JudgedPublisher,
         commander: Commander,
+        crowd: Crowd,
         clock: Clock,
         counters: Counters,
     ) -> None:
+        self._crowd = crowd
         self._state = state
         self._fanout = fanout
         self._resumer = resumer
@@ -72,19 +76,20 @@ class SocketHandlers:
         """Attach the handlers."""
         server.on_event("connect", self._connect)
         server.on_event("disconnect", self._disconnect)
-        server.on_event(events.SUBSCRIBE, self._guarded(self._subscribe, _filter_refused))
-        server.on_event(events.UNSUBSCRIBE, self._guarded(self._unsubscribe, _filter_refused))
-        server.on_event(events.PUBLISH, self._guarded(self._publish, _publish_refused))
-        credit = self._guarded(self._credit, _credit_refused, limited=False)
-        server.on_event(events.CREDIT, credit)
-        server.on_event(events.WATCH_COMMAND, self._guarded(self._watch, _watch_refused))
+        self._on(server, events.SUBSCRIBE, self._subscribe, _filter_refused)
+        self._on(server, events.UNSUBSCRIBE, self._unsubscribe, _filter_refused)
+        self._on(server, events.PUBLISH, self._publish, _publish_refused)
+        self._on(server, events.CREDIT, self._credit, _credit_refused, limited=False)
+        self._on(server, events.WATCH_COMMAND, self._watch, _watch_refused)
 
     def _connect(self, _auth: object = None) -> bool:
         """Take the viewer and tell it everything that is known at once."""
         sid = _sid()
         try:
+            self._crowd.admit(sid, flask.request.environ)
             self._fanout.join(sid)
-        except QueueFullError as error:
+        except (QueueFullError, SignInError, BusError) as error:
+            self._crowd.leave(sid)
             self._counters.add("viewers_refused")
             _log.warning("viewer.refused", reason=str(error))
             return False
@@ -107,6 +112,7 @@ class SocketHandlers:
     def _disconnect(self, *_reason: object) -> None:
         sid = _sid()
         filters = self._fanout.leave(sid)
+        self._crowd.leave(sid)
         self._recent.pop(sid, None)
         for topic_filter in filters:
             self._interests.unwant(topic_filter)
@@ -114,6 +120,7 @@ class SocketHandlers:
     def _subscribe(self, sid: str, data: object) -> FilterReply:
         request = _converted(data, FilterRequest)
         topic_filter = _checked_filter(request.filter)
+        self._crowd.of(sid).check_watch(topic_filter)
         after = Position(last.epoch, last.seq) if (last := request.after) else None
         try:
             is_new = self._fanout.watch(sid, topic_filter, after)
@@ -144,7 +151,9 @@ class SocketHandlers:
             self._publishing[sid] += 1
         try:
             return self._publisher.publish(
-                request, lambda identity: self._commander.board.follow(identity, sid)
+                self._crowd.of(sid),
+                request,
+                lambda identity: self._commander.board.follow(identity, sid),
             )
         except (FieldRefusedError, UnavailableError) as error:
             raise RefusedError(str(error)) from error
@@ -157,7 +166,7 @@ class SocketHandlers:
         try:
             # Followed first: a result that comes in between is then told twice, never missed.
             self._commander.board.follow(command_id, sid)
-            record = self._commander.get(command_id)
+            record = self._publisher.find(self._crowd.of(sid), command_id)
         except UnavailableError as error:
             raise RefusedError(str(error)) from error
         if record is None:
@@ -169,6 +178,23 @@ class SocketHandlers:
             self._publishing[sid] -= 1
             if self._publishing[sid] <= 0:
                 del self._publishing[sid]
+
+    def _on(
+        self,
+        server: SocketIO,
+        event: str,
+        handler: Callable[[str, object], msgspec.Struct],
+        refuse: Callable[[object, str], msgspec.Struct],
+        *,
+        limited: bool = True,
+    ) -> None:
+        """Attach a handler; only those reach it who may send the event."""
+
+        def allowed(sid: str, data: object) -> msgspec.Struct:
+            self._crowd.require(sid, event)
+            return handler(sid, data)
+
+        server.on_event(event, self._guarded(allowed, refuse, limited=limited))
 
     def _guarded(
         self,
@@ -187,7 +213,7 @@ class SocketHandlers:
                 if limited:
                     self._limit(sid)
                 reply = handler(sid, data)
-            except RefusedError as error:
+            except (RefusedError, SignInError, ForbiddenError) as error:
                 self._counters.add("socket_requests_refused")
                 reply = refuse(data, str(error))
             except Exception:  # noqa: BLE001 - the edge: logged, counted, answered

@@ -3,6 +3,7 @@
 from mqtt_dashboard import config, logs
 from mqtt_dashboard.bus.dashboard_store import DashboardStore
 from mqtt_dashboard.clock import SystemClock
+from mqtt_dashboard.config_auth import AuthSettings
 from mqtt_dashboard.config_page import PageSettings
 from mqtt_dashboard.dashboard.app import create_app
 
@@ -10,6 +11,7 @@ logs.configure(config.load(config.LogSettings))
 app = create_app(
     config.load(config.DashboardSettings),
     config.load(PageSettings),
+    config.load(AuthSettings),
     DashboardStore(config.load(config.RedisSettings)),
     SystemClock(),
 )

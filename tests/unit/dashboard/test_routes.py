@@ -9,6 +9,7 @@ from mqtt_dashboard import config
 from mqtt_dashboard.bus.dashboard_store import DashboardStore
 from mqtt_dashboard.clock import ManualClock
 from mqtt_dashboard.config import DashboardSettings, RedisSettings
+from mqtt_dashboard.config_auth import AuthSettings
 from mqtt_dashboard.config_page import PageSettings
 from mqtt_dashboard.contract.export import ROUTES
 from mqtt_dashboard.dashboard import responses
@@ -23,6 +24,7 @@ def test_every_route_is_in_the_contract_and_the_other_way_round() -> None:
     app = create_app(
         config.load(DashboardSettings, {}),
         config.load(PageSettings, {}),
+        config.load(AuthSettings, {}),
         DashboardStore(config.load(RedisSettings, {})),
         ManualClock(),
     )

@@ -2,6 +2,7 @@
 
 import type { Texts } from "@/i18n";
 import { app } from "./app";
+import { auth } from "./auth";
 import { clients } from "./clients";
 import { monitor } from "./monitor";
 import { overview } from "./overview";
@@ -14,6 +15,7 @@ import { topics } from "./topics";
 
 export const de: Texts = {
   app,
+  auth,
   clients,
   monitor,
   overview,

@@ -1,6 +1,7 @@
 // English, the language every other is measured against; one file per part of the page.
 
 import { app } from "./app";
+import { auth } from "./auth";
 import { clients } from "./clients";
 import { monitor } from "./monitor";
 import { overview } from "./overview";
@@ -13,6 +14,7 @@ import { topics } from "./topics";
 
 export const en = {
   app,
+  auth,
   clients,
   monitor,
   overview,

@@ -6,6 +6,8 @@ import flask
 
 from mqtt_dashboard.contract import history
 from mqtt_dashboard.contract.history import Span, StatsHistoryReply, StatsPoint, StoryReply
+from mqtt_dashboard.dashboard.auth import redaction
+from mqtt_dashboard.dashboard.auth.guard import current
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.responses import BadQueryError, reply
 
@@ -19,7 +21,7 @@ def blueprint(parts: Parts) -> flask.Blueprint:
 
     @routes.get("/status")
     def status() -> flask.Response:
-        return reply(parts.state.broker_status())
+        return reply(redaction.status(parts.state.broker_status(), current().read))
 
     @routes.get("/stats")
     def stats() -> flask.Response:

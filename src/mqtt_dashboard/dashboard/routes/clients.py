@@ -2,6 +2,8 @@
 
 import flask
 
+from mqtt_dashboard.dashboard.auth import redaction
+from mqtt_dashboard.dashboard.auth.guard import current
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.responses import reply
 
@@ -12,6 +14,6 @@ def blueprint(parts: Parts) -> flask.Blueprint:
 
     @routes.get("/api/clients")
     def clients() -> flask.Response:
-        return reply(parts.state.client_list())
+        return reply(redaction.clients(parts.state.client_list(), current().read))
 
     return routes

@@ -5,8 +5,15 @@ from collections.abc import Callable
 from typing import Final, NoReturn
 
 import flask
+from msgspec.structs import replace
 
-from mqtt_dashboard.contract.orders import MAX_WAIT_S, CommandRecord, CommandRequest
+from mqtt_dashboard.contract.orders import (
+    MAX_WAIT_S,
+    CommandRecord,
+    CommandRequest,
+    CommandsReply,
+)
+from mqtt_dashboard.dashboard.auth.guard import current
 from mqtt_dashboard.dashboard.commander import KeyTakenError, UnavailableError
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.responses import read_body, refuse, reply
@@ -31,7 +38,7 @@ def blueprint(parts: Parts) -> flask.Blueprint:
 
     @routes.get("/api/commands")
     def recent() -> flask.Response:
-        return _answer(lambda: reply(parts.commander.recent(_limit())))
+        return _answer(lambda: reply(_recent(parts)))
 
     return routes
 
@@ -53,7 +60,7 @@ def _send(parts: Parts) -> flask.Response:
     request = read_body(CommandRequest)
     if isinstance(request, flask.Response):
         return request
-    record = parts.commander.accept(request, flask.request.headers.get(KEY))
+    record = parts.publisher.accept(current(), request, flask.request.headers.get(KEY))
     known = record.repeated and record.finished_at is not None
     response = reply(record, 200 if known else 202)
     response.headers["Location"] = f"/api/commands/{record.id}"
@@ -67,12 +74,18 @@ def _one(parts: Parts, command_id: str) -> flask.Response:
     return reply(record)
 
 
+def _recent(parts: Parts) -> CommandsReply:
+    who, found = current(), parts.commander.recent(_limit())
+    seen = [record for record in found.commands if who.sees_command(record.topic)]
+    return replace(found, commands=seen)
+
+
 def _limit() -> int:
     return int(_number("limit", 50, 1, MAX_LISTED))
 
 
 def _look(parts: Parts, command_id: str, seconds: float) -> CommandRecord | None:
-    if not ID.match(command_id):
+    if not ID.match(command_id) or parts.publisher.find(current(), command_id) is None:
         return None
     if seconds <= 0:
         return parts.commander.get(command_id)

@@ -6,6 +6,7 @@ import flask
 
 from mqtt_dashboard.contract.api import PublishRequest
 from mqtt_dashboard.contract.commands import CommandState
+from mqtt_dashboard.dashboard.auth.guard import current
 from mqtt_dashboard.dashboard.commander import UnavailableError
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.responses import read_body, refuse, reply
@@ -30,7 +31,7 @@ def blueprint(parts: Parts) -> flask.Blueprint:
         if isinstance(request, flask.Response):
             return request
         try:
-            result = parts.publisher.publish(request)
+            result = parts.publisher.publish(current(), request)
         except FieldRefusedError as error:
             return refuse(422, "invalid", str(error), error.field)
         except UnavailableError as error:

@@ -38,7 +38,9 @@ def _system(parts: Parts) -> SystemReply:
         redis_problem=problem,
         bridge=bridge,
         workers=workers,
-        settings=about.settings([parts.settings, parts.page_settings, parts.redis_settings]),
+        settings=about.settings(
+            [parts.settings, parts.page_settings, parts.auth.settings, parts.redis_settings]
+        ),
         lag=_lag(parts, workers),
         commands_durable=parts.state.durability.durable,
         commands_durable_reason=parts.state.durability.reason,

@@ -7,7 +7,8 @@ from typing import Final, TypeVar
 
 import flask
 
-from mqtt_dashboard.bus.dashboard_topics import Question
+from mqtt_dashboard.bus.dashboard_topics import DashboardTopics, Question
+from mqtt_dashboard.bus.readable_topics import ReadableTopics
 from mqtt_dashboard.bus.topic_history import Cursor
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.contract import codec, topics
@@ -19,6 +20,8 @@ from mqtt_dashboard.contract.api import (
     TopicsReply,
 )
 from mqtt_dashboard.contract.messages import Encoding, TopicEntry
+from mqtt_dashboard.contract.policy import FRESH
+from mqtt_dashboard.dashboard.auth.guard import current
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.responses import BadQueryError, refuse, reply
 from mqtt_dashboard.errors import TopicError
@@ -71,8 +74,12 @@ class TopicPages:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._topics = parts.store.topics
         self._clock = parts.clock
+
+    @property
+    def _topics(self) -> DashboardTopics | ReadableTopics:
+        """The index as the one who asks may read it."""
+        return self._parts.store.topics_for(current().read)
 
     def page(self) -> flask.Response:
         """Answer ``GET /api/topics``."""
@@ -132,7 +139,9 @@ class TopicPages:
     def history(self) -> flask.Response:
         """Answer ``GET /api/topics/history``."""
         topic, limit = _topic(), _limit(HISTORY_LIMIT, MAX_HISTORY)
-        history = self._parts.store.topic_history.read(topic, limit, _cursor())
+        # Of a hidden topic there is as much as of one that no message can have.
+        name = topic if current().read.allows(topic) else FRESH
+        history = self._parts.store.topic_history.read(name, limit, _cursor())
         self._parts.counters.add("unreadable", "history", history.unreadable)
         cut_at = self._parts.settings.frame_payload_limit
         cursor = history.cursor
@@ -171,10 +180,10 @@ class TopicPages:
         Returns the entries, where to go on, and how many names were looked at.
         """
         found: list[TopicEntry] = []
-        looked_at = 0
+        readable, looked_at = self._topics, 0
         give_up = time.monotonic() + SEARCH_S
         while True:
-            page = self._topics.search(question, after, limit - len(found))
+            page = readable.search(question, after, limit - len(found))
             self._parts.counters.add("unreadable", "topic_index", page.unreadable)
             found += page.entries
             looked_at += page.looked_at

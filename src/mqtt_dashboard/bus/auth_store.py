@@ -1,0 +1,164 @@
+"""Users and API tokens in Redis: one script per change, so no reader ever sees half of one."""
+
+from typing import Any, Final, Literal, TypeVar
+
+from mqtt_dashboard.bus.auth_sessions import AuthSessions
+from mqtt_dashboard.bus.connection import Client, plain_errors
+from mqtt_dashboard.contract import codec
+from mqtt_dashboard.contract.auth import TokenRecord, UserRecord
+from mqtt_dashboard.contract.channels import RedisChannels
+from mqtt_dashboard.errors import BusError, ContractError
+
+MAX_USERS: Final = 1000
+MAX_TOKENS: Final = 1000
+
+RecordT = TypeVar("RecordT", UserRecord, TokenRecord)
+Outcome = Literal["done", "conflict", "last_administrator", "full"]
+
+# KEYS users, version. ARGV name, new record or '', record that must be there now or '', limit.
+_PUT_USER: Final = """
+local old = redis.call('HGET', KEYS[1], ARGV[1]) or ''
+if old ~= ARGV[3] then return 'conflict' end
+if old == '' and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then return 'full' end
+local administrators = 0
+for _, record in ipairs(redis.call('HVALS', KEYS[1])) do
+  if cjson.decode(record).role == 'administrator' then administrators = administrators + 1 end
+end
+local function counts(record)
+  return record ~= '' and cjson.decode(record).role == 'administrator' and 1 or 0
+end
+if counts(old) == 1 and administrators - 1 + counts(ARGV[2]) < 1 then
+  return 'last_administrator'
+end
+if ARGV[2] == '' then redis.call('HDEL', KEYS[1], ARGV[1])
+else redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
+redis.call('INCR', KEYS[2])
+return 'done'
+"""
+
+# KEYS users, version. ARGV name, record. Only the very first user is written.
+_FOUND: Final = """
+if redis.call('HLEN', KEYS[1]) > 0 then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('INCR', KEYS[2])
+return 1
+"""
+
+# KEYS tokens, version. ARGV id, record or '', limit.
+_KEEP_OR_DROP: Final = """
+if ARGV[2] == '' then
+  if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return 'conflict' end
+  redis.call('INCR', KEYS[2])
+  return 'done'
+end
+if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return 'full' end
+if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 'conflict' end
+return 'done'
+"""
+
+
+class AuthStore:
+    """Who may sign in; errors are `BusError`."""
+
+    def __init__(self, client: Client, channels: RedisChannels, address: str) -> None:
+        self._client = client
+        self._channels = channels
+        self._address = address
+        self._put_user = client.register_script(_PUT_USER)
+        self._found = client.register_script(_FOUND)
+        self._put_token = client.register_script(_KEEP_OR_DROP)
+        self.sessions = AuthSessions(client, channels, address)
+
+    def version(self) -> int:
+        """Return a number that grows whenever rights may have shrunk."""
+        with plain_errors(self._address):
+            value: Any = self._client.get(self._channels.auth_version)
+        return int(value or 0)
+
+    def has_users(self) -> bool:
+        """Tell whether there is any user."""
+        with plain_errors(self._address):
+            return int(self._client.hlen(self._channels.auth_users)) > 0
+
+    def user(self, name: str) -> UserRecord | None:
+        """Return one user."""
+        with plain_errors(self._address):
+            value: Any = self._client.hget(self._channels.auth_users, name)
+        return None if value is None else _decoded(value, UserRecord)
+
+    def users(self) -> list[UserRecord]:
+        """Return all users by name."""
+        with plain_errors(self._address):
+            values: Any = self._client.hvals(self._channels.auth_users)
+        return sorted((_decoded(one, UserRecord) for one in values), key=lambda one: one.name)
+
+    def create_user(self, user: UserRecord) -> Outcome:
+        """Add a user; ``conflict`` when the name is taken."""
+        return self._write_user(user.name, user, None)
+
+    def replace_user(self, old: UserRecord, new: UserRecord) -> Outcome:
+        """Change a user; ``conflict`` when somebody else changed it meanwhile."""
+        return self._write_user(old.name, new, old)
+
+    def remove_user(self, old: UserRecord) -> Outcome:
+        """Remove a user; the last administrator stays."""
+        return self._write_user(old.name, None, old)
+
+    def found(self, user: UserRecord) -> bool:
+        """Write the first user; False when there is one already, whoever was quicker."""
+        keys = [self._channels.auth_users, self._channels.auth_version]
+        with plain_errors(self._address):
+            return bool(self._found(keys=keys, args=[user.name, codec.encode(user)]))
+
+    def token(self, identity: str) -> TokenRecord | None:
+        """Return one token."""
+        with plain_errors(self._address):
+            value: Any = self._client.hget(self._channels.auth_tokens, identity)
+        return None if value is None else _decoded(value, TokenRecord)
+
+    def tokens(self) -> list[TokenRecord]:
+        """Return all tokens, the oldest first."""
+        with plain_errors(self._address):
+            values: Any = self._client.hvals(self._channels.auth_tokens)
+        records = (_decoded(one, TokenRecord) for one in values)
+        return sorted(records, key=lambda one: one.created_at)
+
+    def create_token(self, token: TokenRecord) -> Outcome:
+        """Add a token."""
+        return self._write_token(token.id, codec.encode(token))
+
+    def remove_token(self, identity: str) -> Outcome:
+        """Remove a token; ``conflict`` when there is none."""
+        return self._write_token(identity, b"")
+
+    def _write_user(self, name: str, new: UserRecord | None, old: UserRecord | None) -> Outcome:
+        keys = [self._channels.auth_users, self._channels.auth_version]
+        documents = [b"" if one is None else codec.encode(one) for one in (new, old)]
+        with plain_errors(self._address):
+            answer: Any = self._put_user(keys=keys, args=[name, *documents, MAX_USERS])
+        return _outcome(answer)
+
+    def _write_token(self, identity: str, document: bytes) -> Outcome:
+        keys = [self._channels.auth_tokens, self._channels.auth_version]
+        with plain_errors(self._address):
+            answer: Any = self._put_token(keys=keys, args=[identity, document, MAX_TOKENS])
+        return _outcome(answer)
+
+
+def _outcome(answer: bytes) -> Outcome:
+    match answer.decode():
+        case "done":
+            return "done"
+        case "last_administrator":
+            return "last_administrator"
+        case "full":
+            return "full"
+        case _:
+            return "conflict"
+
+
+def _decoded(value: bytes, kind: type[RecordT]) -> RecordT:
+    try:
+        return codec.decode(value, kind)
+    except ContractError as error:
+        raise BusError(f"a record of {kind.__name__} in Redis cannot be read") from error

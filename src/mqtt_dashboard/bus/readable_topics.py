@@ -1,0 +1,147 @@
+"""The topic index as somebody sees it who may not read every topic.
+
+Hidden topics behave like unknown ones: they are not listed, not counted, not found, and no cursor
+names one. Counting them out takes looking at names, so counts are bounded and unknown beyond that.
+"""
+
+import time
+from dataclasses import replace
+from typing import Any, Final
+
+from mqtt_dashboard.bus.connection import Client, plain_errors
+from mqtt_dashboard.bus.dashboard_topics import (
+    Child,
+    DashboardTopics,
+    LevelPage,
+    Question,
+    TopicPage,
+    lua_patterns,
+)
+from mqtt_dashboard.bus.topic_names import LAST, SEPARATOR, to_member
+from mqtt_dashboard.contract.channels import RedisChannels
+from mqtt_dashboard.contract.messages import TopicEntry
+from mqtt_dashboard.contract.policy import Grant
+from mqtt_dashboard.errors import BusError
+
+NAMES_PER_CALL: Final = 10_000
+NAMES_COUNTED: Final = 100_000
+LONGEST_S: Final = 4.0
+
+# KEYS names. ARGV start, end, names to look at, patterns... Answers the last name looked at
+# (false at the end) and how many fit.
+_COUNT: Final = """
+local names = redis.call('ZRANGEBYLEX', KEYS[1], ARGV[1], ARGV[2], 'LIMIT', 0, ARGV[3])
+local count = 0
+for _, name in ipairs(names) do
+  for i = 4, #ARGV do
+    if string.find(name, ARGV[i]) then count = count + 1 break end
+  end
+end
+if #names < tonumber(ARGV[3]) then return {false, count} end
+return {names[#names], count}
+"""
+
+
+class ReadableTopics:
+    """Answers as `DashboardTopics` does, for the topics of one grant."""
+
+    def __init__(
+        self,
+        inner: DashboardTopics,
+        client: Client,
+        channels: RedisChannels,
+        address: str,
+        grant: Grant,
+    ) -> None:
+        self._inner = inner
+        self._client = client
+        self._names = channels.topic_names
+        self._address = address
+        self._grant = grant
+        self._count = client.register_script(_COUNT)
+        self._patterns = [one for each in grant.filters for one in lua_patterns(each)]
+
+    def count(self) -> int | None:
+        """Return how many readable topics are known; None when that takes too long to say."""
+        return self._count_below(b"-", b"+")
+
+    def candidates(self, question: Question) -> None:  # noqa: ARG002 - as `DashboardTopics` does
+        """Tell nothing: it would count hidden names."""
+        return
+
+    def one(self, topic: str) -> TopicEntry | None:
+        """Return the entry of one topic; None when it is not known, or hidden."""
+        return self._inner.one(topic) if self._grant.allows(topic) else None
+
+    def level(self, parent: str | None, after: str | None, limit: int) -> LevelPage:
+        """Return a page of what is readable directly below ``parent``."""
+        found: list[Child] = []
+        give_up = time.monotonic() + LONGEST_S
+        while True:
+            page = self._inner.level(parent, after, limit)
+            for child in page.children:
+                readable = self._readable(child)
+                if readable is not None:
+                    found.append(readable)
+                if len(found) == limit:
+                    return LevelPage(found, more=True)
+            if not page.more:
+                return LevelPage(found, more=False)
+            after = page.children[-1].name
+            _check_time(give_up)
+
+    def search(self, question: Question, after: str | None, limit: int) -> TopicPage:
+        """Return a full page, or what there is: the cursor always names a readable topic."""
+        if not self._grant.filters:
+            return TopicPage([], None)
+        found: list[TopicEntry] = []
+        unreadable = 0
+        give_up = time.monotonic() + LONGEST_S
+        narrowed = replace(question, readable=self._grant.filters)
+        while True:
+            page = self._inner.search(narrowed, after, limit - len(found))
+            unreadable += page.unreadable
+            found += [entry for entry in page.entries if self._grant.allows(entry.topic)]
+            if len(found) >= limit:
+                return TopicPage(found, found[-1].topic, unreadable, len(found))
+            if page.last is None:
+                return TopicPage(found, None, unreadable, len(found))
+            after = page.last
+            _check_time(give_up)
+
+    def _readable(self, child: Child) -> Child | None:
+        below = f"{child.topic}/#"
+        if self._grant.covers(below):
+            return child
+        entry = child.entry if self._grant.allows(child.topic) else None
+        if not self._grant.touches(below):
+            return None
+        member = to_member(child.topic)
+        amount = self._count_below(b"[" + member + SEPARATOR, b"(" + member + SEPARATOR + LAST)
+        if entry is not None and amount is not None:
+            amount += 1
+        if amount == 0:
+            return None
+        return Child(child.name, child.topic, amount, entry)
+
+    def _count_below(self, start: bytes, end: bytes) -> int | None:
+        total = looked = 0
+        if not self._patterns:
+            return 0
+        while looked < NAMES_COUNTED:
+            with plain_errors(self._address):
+                answer: Any = self._count(
+                    keys=[self._names], args=[start, end, NAMES_PER_CALL, *self._patterns]
+                )
+            last, amount = answer
+            total += int(amount)
+            looked += NAMES_PER_CALL
+            if not last:
+                return total
+            start = b"(" + last
+        return None
+
+
+def _check_time(give_up: float) -> None:
+    if time.monotonic() > give_up:
+        raise BusError("looking for readable topics takes too long; narrow the filter")

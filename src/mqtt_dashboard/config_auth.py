@@ -1,0 +1,80 @@
+"""Settings of sign-in and rate limits."""
+
+import ipaddress
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
+
+from mqtt_dashboard.config_base import Settings, split_list
+from mqtt_dashboard.contract.policy import Role
+
+AUTH_SECRETS = ("ADMIN_PASSWORD",)
+
+
+class AuthSettings(Settings):
+    """Sign-in to the dashboard."""
+
+    admin_password: SecretStr | None = Field(
+        None,
+        alias="ADMIN_PASSWORD",
+        min_length=12,
+        description="Password of the first user, admin; without it one is made and printed once.",
+    )
+    session_idle_s: int = Field(
+        3600,
+        ge=1,
+        alias="SESSION_IDLE",
+        description="Seconds without any use after which a sign-in ends; an open page is use.",
+    )
+    session_lifetime_s: int = Field(
+        43_200,
+        ge=1,
+        alias="SESSION_LIFETIME",
+        description="Seconds after which a sign-in ends in any case.",
+    )
+    requests_per_minute: int = Field(
+        6000,
+        ge=10,
+        alias="REQUESTS_PER_MINUTE",
+        description="HTTP requests one user, or one address without a user, may send per worker.",
+    )
+    trusted_proxies: Annotated[list[str], NoDecode] = Field(
+        [],
+        alias="TRUSTED_PROXIES",
+        description="Addresses or networks of proxies whose X-Forwarded-For is believed; commas.",
+    )
+    proxy_user_header: str | None = Field(
+        None,
+        alias="PROXY_USER_HEADER",
+        description="Header in which a trusted proxy names the signed-in user; none = off.",
+    )
+    proxy_default_role: Role = Field(
+        "viewer",
+        alias="PROXY_DEFAULT_ROLE",
+        description="Role of a proxy's user who is not a user here; else the user's own role.",
+    )
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return split_list(value)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_networks(cls, value: list[str]) -> list[str]:
+        for entry in value:
+            try:
+                ipaddress.ip_network(entry, strict=False)
+            except ValueError as error:
+                raise ValueError(f"{entry!r} is neither an address nor a network") from error
+        return value
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.proxy_user_header and not self.trusted_proxies:
+            raise ValueError("PROXY_USER_HEADER needs TRUSTED_PROXIES: who may send the header")
+        return self
+
+
+AuthMode = Literal["auto", "required", "anonymous"]

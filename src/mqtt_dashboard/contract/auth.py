@@ -1,0 +1,198 @@
+"""Users, tokens and sign-in: what lies in Redis and what the HTTP interface takes and answers.
+
+Whatever holds a secret hides it from ``repr``, so that no log line can show it by accident.
+"""
+
+from typing import Annotated, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from mqtt_dashboard.contract.policy import MAX_FILTERS, Grant, Role
+
+IdentityKind = Literal["anonymous", "password", "token", "proxy"]
+SignInMode = Literal["anonymous", "required"]
+
+MIN_PASSWORD: Final = 12
+MAX_PASSWORD: Final = 256
+UserName = Annotated[
+    str, Meta(min_length=1, max_length=64, pattern=r"\A[A-Za-z0-9][A-Za-z0-9._@+-]*\Z")
+]
+NewPassword = Annotated[str, Meta(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)]
+Label = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[^\x00-\x1f\x7f]+\Z")]
+FilterText = Annotated[str, Meta(min_length=1, max_length=1024)]
+Filters = Annotated[list[FilterText], Meta(max_length=MAX_FILTERS)]
+TokenLife = Annotated[int, Meta(ge=60, le=366 * 86400)]
+
+
+class _Secretive(Struct, kw_only=True, frozen=True):
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"
+
+
+# In Redis -------------------------------------------------------------------------------------
+class UserRecord(_Secretive, kw_only=True, frozen=True):
+    """One local user; ``password`` is an argon2id hash.
+
+    ``generation`` grows when all sessions of the user must end; ``read`` and ``publish`` are
+    ``None`` for the role's own filters. Times are Unix seconds.
+    """
+
+    name: str
+    role: Role
+    password: str
+    created_at: float
+    changed_at: float
+    read: tuple[str, ...] | None = None
+    publish: tuple[str, ...] | None = None
+    generation: int = 1
+
+
+class TokenRecord(_Secretive, kw_only=True, frozen=True):
+    """One API token; ``digest`` is the SHA-256 of its 256-bit secret, in hexadecimal."""
+
+    id: str
+    label: str
+    digest: str
+    role: Role
+    created_at: float
+    expires_at: float
+    created_by: str
+    read: tuple[str, ...] | None = None
+    publish: tuple[str, ...] | None = None
+
+
+class SessionRecord(Struct, kw_only=True, frozen=True):
+    """A sign-in session as it lies in Redis, under the SHA-256 of its secret.
+
+    ``generation`` must equal the user's.
+    """
+
+    user: str
+    kind: IdentityKind
+    created_at: float
+    expires_at: float
+    address: str
+    agent: str
+    generation: int = 0
+
+
+# Over HTTP ------------------------------------------------------------------------------------
+class LoginRequest(_Secretive, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``POST /api/auth/login``."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=64)]
+    password: Annotated[str, Meta(min_length=1, max_length=MAX_PASSWORD)]
+
+
+class PasswordRequest(_Secretive, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``POST /api/auth/password``: change one's own."""
+
+    old: Annotated[str, Meta(min_length=1, max_length=MAX_PASSWORD)]
+    new: NewPassword
+
+
+class MeReply(Struct, kw_only=True, frozen=True):
+    """``GET /api/auth/me``: who is asking, and what that one may do.
+
+    ``mode`` is ``anonymous`` when nobody needs to sign in. All below ``signed_in`` is ``null``
+    until somebody did.
+    """
+
+    mode: SignInMode
+    signed_in: bool
+    name: str | None = None
+    role: Role | None = None
+    kind: IdentityKind | None = None
+    read: Grant | None = None
+    publish: Grant | None = None
+    expires_at: float | None = None
+
+
+class SessionInfo(Struct, kw_only=True, frozen=True):
+    """One of one's own sessions; ``id`` names it and opens nothing."""
+
+    id: str
+    created_at: float
+    expires_at: float
+    address: str
+    agent: str
+    current: bool
+
+
+class SessionsReply(Struct, kw_only=True, frozen=True):
+    """``GET /api/auth/sessions``."""
+
+    sessions: list[SessionInfo]
+
+
+class UserInfo(Struct, kw_only=True, frozen=True):
+    """A user as administrators see it; ``read`` and ``publish`` are ``null`` for the role's own."""
+
+    name: str
+    role: Role
+    read: list[str] | None
+    publish: list[str] | None
+    created_at: float
+    changed_at: float
+
+
+class UsersReply(Struct, kw_only=True, frozen=True):
+    """``GET /api/users``."""
+
+    users: list[UserInfo]
+
+
+class UserCreate(_Secretive, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``POST /api/users``."""
+
+    name: UserName
+    password: NewPassword
+    role: Role = "viewer"
+    read: Filters | None = None
+    publish: Filters | None = None
+
+
+class UserChange(_Secretive, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``PATCH /api/users/{name}``: only what is given changes; ``null`` = the role's filters."""
+
+    password: NewPassword | UnsetType = UNSET
+    role: Role | UnsetType = UNSET
+    read: Filters | UnsetType | None = UNSET
+    publish: Filters | UnsetType | None = UNSET
+
+
+class TokenInfo(Struct, kw_only=True, frozen=True):
+    """An API token as administrators see it; its secret is not kept anywhere."""
+
+    id: str
+    label: str
+    role: Role
+    read: list[str] | None
+    publish: list[str] | None
+    created_at: float
+    expires_at: float
+    created_by: str
+    expired: bool
+
+
+class TokensReply(Struct, kw_only=True, frozen=True):
+    """``GET /api/tokens``."""
+
+    tokens: list[TokenInfo]
+
+
+class TokenCreate(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``POST /api/tokens``; ``lifetime_s`` in seconds."""
+
+    label: Label
+    role: Role = "viewer"
+    read: Filters | None = None
+    publish: Filters | None = None
+    lifetime_s: TokenLife = 90 * 86400
+
+
+class TokenCreated(_Secretive, kw_only=True, frozen=True):
+    """The one answer that shows a token: send it as ``Authorization: Bearer <token>``."""
+
+    token: str
+    info: TokenInfo

@@ -1,0 +1,196 @@
+"""Users and tokens as administrators handle them, over HTTP and on the command line."""
+
+import secrets
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET
+
+from mqtt_dashboard.bus.auth_store import AuthStore, Outcome
+from mqtt_dashboard.clock import Clock
+from mqtt_dashboard.contract import topics
+from mqtt_dashboard.contract.auth import (
+    TokenCreate,
+    TokenInfo,
+    TokenRecord,
+    UserChange,
+    UserCreate,
+    UserInfo,
+    UserRecord,
+)
+from mqtt_dashboard.contract.policy import Role
+from mqtt_dashboard.dashboard.auth.passwords import Passwords
+from mqtt_dashboard.dashboard.auth.principal import digest_of
+from mqtt_dashboard.errors import DashboardError, TopicError
+
+FIRST_USER: Final = "admin"
+TOKEN_MARK: Final = "mqd"  # noqa: S105 - what tokens begin with, so that scanners find them
+WORDS: Final[dict[Outcome, str]] = {
+    "conflict": "somebody changed it meanwhile, or it exists already; look again",
+    "last_administrator": "this is the last administrator; make another one first",
+    "full": "there are too many already; remove some first",
+    "done": "done",
+}
+
+
+class AccountError(DashboardError):
+    """A user or token cannot be changed like this; ``field`` names the cause when there is one."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class UnknownAccountError(AccountError):
+    """There is no such user or token."""
+
+
+class Accounts:
+    """Changes users and tokens; every change is one script in Redis."""
+
+    def __init__(self, store: AuthStore, passwords: Passwords, clock: Clock) -> None:
+        self._store = store
+        self._passwords = passwords
+        self._clock = clock
+
+    def found(self, password: str) -> bool:
+        """Make the first administrator; False when there is any user already."""
+        if self._store.has_users():
+            return False
+        return self._store.found(self._record(FIRST_USER, "administrator", password, None, None))
+
+    def users(self) -> list[UserInfo]:
+        """Return all users."""
+        return [user_info(one) for one in self._store.users()]
+
+    def add(self, request: UserCreate) -> UserInfo:
+        """Add a user."""
+        read, publish = checked(request.read, "read"), checked(request.publish, "publish")
+        record = self._record(request.name, request.role, request.password, read, publish)
+        outcome = self._store.create_user(record)
+        if outcome == "conflict":
+            raise AccountError(f"there is a user {request.name} already", "name")
+        _require(outcome)
+        return user_info(record)
+
+    def change(self, name: str, change: UserChange) -> UserInfo:
+        """Change what is given; a new password ends all sessions of the user."""
+        old = self._user(name)
+        fields: dict[str, Any] = {"changed_at": self._clock.now()}
+        if change.role is not UNSET:
+            fields["role"] = change.role
+        if change.read is not UNSET:
+            fields["read"] = checked(change.read, "read")
+        if change.publish is not UNSET:
+            fields["publish"] = checked(change.publish, "publish")
+        if change.password is not UNSET:
+            fields["password"] = self._passwords.hash(change.password)
+            fields["generation"] = old.generation + 1
+        new = msgspec.structs.replace(old, **fields)
+        _require(self._store.replace_user(old, new))
+        return user_info(new)
+
+    def remove(self, name: str) -> None:
+        """Remove a user; the last administrator stays."""
+        _require(self._store.remove_user(self._user(name)))
+
+    def tokens(self) -> list[TokenInfo]:
+        """Return all tokens, without their secrets."""
+        return [self._token_info(one) for one in self._store.tokens()]
+
+    def create_token(self, request: TokenCreate, created_by: str) -> tuple[str, TokenInfo]:
+        """Make a token; its text is returned here and kept nowhere."""
+        identity, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+        now = self._clock.now()
+        record = TokenRecord(
+            id=identity,
+            label=request.label,
+            digest=digest_of(secret),
+            role=request.role,
+            created_at=now,
+            expires_at=now + request.lifetime_s,
+            created_by=created_by,
+            read=checked(request.read, "read"),
+            publish=checked(request.publish, "publish"),
+        )
+        _require(self._store.create_token(record))
+        return f"{TOKEN_MARK}_{identity}_{secret}", self._token_info(record)
+
+    def revoke_token(self, identity: str) -> None:
+        """Remove a token."""
+        if self._store.remove_token(identity) != "done":
+            raise UnknownAccountError("there is no such token")
+
+    def _user(self, name: str) -> UserRecord:
+        record = self._store.user(name)
+        if record is None:
+            raise UnknownAccountError("there is no such user")
+        return record
+
+    def _record(
+        self,
+        name: str,
+        role: Role,
+        password: str,
+        read: tuple[str, ...] | None,
+        publish: tuple[str, ...] | None,
+    ) -> UserRecord:
+        now = self._clock.now()
+        return UserRecord(
+            name=name,
+            role=role,
+            password=self._passwords.hash(password),
+            created_at=now,
+            changed_at=now,
+            read=read,
+            publish=publish,
+        )
+
+    def _token_info(self, record: TokenRecord) -> TokenInfo:
+        return TokenInfo(
+            id=record.id,
+            label=record.label,
+            role=record.role,
+            read=_listed(record.read),
+            publish=_listed(record.publish),
+            created_at=record.created_at,
+            expires_at=record.expires_at,
+            created_by=record.created_by,
+            expired=record.expires_at <= self._clock.now(),
+        )
+
+
+def user_info(record: UserRecord) -> UserInfo:
+    """Return a user without its password."""
+    return UserInfo(
+        name=record.name,
+        role=record.role,
+        read=_listed(record.read),
+        publish=_listed(record.publish),
+        created_at=record.created_at,
+        changed_at=record.changed_at,
+    )
+
+
+def checked(filters: Sequence[str] | None, field: str) -> tuple[str, ...] | None:
+    """Return valid filters without doubles; raise `AccountError` that names the wrong one."""
+    if filters is None:
+        return None
+    for one in filters:
+        try:
+            group, _ = topics.split_shared(topics.check_filter(one))
+        except TopicError as error:
+            raise AccountError(f"{one!a}: {error}", field) from error
+        if group is not None:
+            raise AccountError(f"{one!a}: leave out $share/<group>/", field)
+    return tuple(dict.fromkeys(filters))
+
+
+def _listed(filters: tuple[str, ...] | None) -> list[str] | None:
+    return None if filters is None else list(filters)
+
+
+def _require(outcome: Outcome) -> None:
+    if outcome != "done":
+        raise AccountError(WORDS[outcome])

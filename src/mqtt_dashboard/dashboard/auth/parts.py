@@ -1,0 +1,64 @@
+"""What sign-in consists of in one worker, built in one place."""
+
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mqtt_dashboard.bus.auth_store import AuthStore
+from mqtt_dashboard.clock import Clock
+from mqtt_dashboard.config import DashboardSettings
+from mqtt_dashboard.config_auth import AuthSettings
+from mqtt_dashboard.dashboard.auth.accounts import Accounts
+from mqtt_dashboard.dashboard.auth.crowd import Crowd
+from mqtt_dashboard.dashboard.auth.founding import Founding
+from mqtt_dashboard.dashboard.auth.guard import Guard
+from mqtt_dashboard.dashboard.auth.limiting import RequestLimits
+from mqtt_dashboard.dashboard.auth.passwords import Passwords
+from mqtt_dashboard.dashboard.auth.recognition import Recognition
+from mqtt_dashboard.dashboard.auth.sessions import SignIn
+from mqtt_dashboard.dashboard.counters import Counters
+
+
+@dataclass(frozen=True)
+class AuthParts:
+    """The parts of sign-in."""
+
+    settings: AuthSettings
+    store: AuthStore
+    recognition: Recognition
+    guard: Guard
+    crowd: Crowd
+    accounts: Accounts
+    sign_in: SignIn
+    founding: Founding
+
+    def turn(self) -> None:
+        """Do what is due twice a second: the first user, then whose rights have shrunk."""
+        self.founding.turn()
+        self.crowd.turn()
+
+
+def build(
+    settings: DashboardSettings,
+    auth: AuthSettings,
+    store: AuthStore,
+    clock: Clock,
+    counters: Counters,
+    cut: Callable[[str], None],
+    stopping: threading.Event,
+) -> AuthParts:
+    """Return all parts; nothing is started and Redis is not asked."""
+    recognition = Recognition(store, settings, auth, clock)
+    passwords = Passwords()
+    accounts = Accounts(store, passwords, clock)
+    return AuthParts(
+        settings=auth,
+        store=store,
+        recognition=recognition,
+        guard=Guard(recognition, RequestLimits(auth.requests_per_minute, counters), counters),
+        crowd=Crowd(store, recognition, clock, counters, cut, stopping),
+        accounts=accounts,
+        sign_in=SignIn(store, passwords, auth, clock, counters),
+        founding=Founding(accounts, auth.admin_password, sys.stderr, required=recognition.required),
+    )

@@ -1,0 +1,78 @@
+"""What every HTTP route and every socket event needs: one table, and nothing that is not in it.
+
+A route that is missing here is refused for everybody, and a test fails.
+"""
+
+from enum import Enum
+from typing import Final
+
+from mqtt_dashboard.contract import events
+from mqtt_dashboard.contract.policy import Role
+
+
+class Permission(Enum):
+    """What one must be to use a route or an event; the value is the least role, if one."""
+
+    PUBLIC = "public"
+    VIEW = "viewer"
+    OPERATE = "operator"
+    ADMINISTER = "administrator"
+
+    @property
+    def role(self) -> Role | None:
+        """Return the least role; None when nobody needs to be known."""
+        return None if self is Permission.PUBLIC else self.value
+
+
+_PUBLIC: Final = Permission.PUBLIC
+_VIEW: Final = Permission.VIEW
+_OPERATE: Final = Permission.OPERATE
+_ADMINISTER: Final = Permission.ADMINISTER
+
+ROUTES: Final[dict[str, Permission]] = {
+    # The page itself holds nothing secret; it asks /api/auth/me what to show.
+    "GET /": _PUBLIC,
+    "GET /<path:path>": _PUBLIC,
+    "GET /openapi.json": _PUBLIC,
+    "GET /health": _PUBLIC,
+    "GET /healthz": _PUBLIC,
+    "GET /readyz": _PUBLIC,
+    "GET /metrics": _VIEW,
+    "GET /api/auth/me": _PUBLIC,
+    "POST /api/auth/login": _PUBLIC,
+    "POST /api/auth/logout": _PUBLIC,
+    "POST /api/auth/password": _VIEW,
+    "GET /api/auth/sessions": _VIEW,
+    "DELETE /api/auth/sessions": _VIEW,
+    "GET /api/broker/status": _VIEW,
+    "GET /api/broker/stats": _VIEW,
+    "GET /api/broker/stats/history": _VIEW,
+    "GET /api/broker/story": _VIEW,
+    "GET /api/broker/version": _VIEW,
+    "GET /api/clients": _VIEW,
+    "GET /api/topics": _VIEW,
+    "GET /api/topics/levels": _VIEW,
+    "GET /api/topics/one": _VIEW,
+    "GET /api/topics/payload": _VIEW,
+    "GET /api/topics/history": _VIEW,
+    "POST /api/messages/publish": _OPERATE,
+    "POST /api/commands": _OPERATE,
+    "GET /api/commands": _VIEW,
+    "GET /api/commands/<command_id>": _VIEW,
+    "GET /api/system": _OPERATE,
+    "GET /api/users": _ADMINISTER,
+    "POST /api/users": _ADMINISTER,
+    "PATCH /api/users/<name>": _ADMINISTER,
+    "DELETE /api/users/<name>": _ADMINISTER,
+    "GET /api/tokens": _ADMINISTER,
+    "POST /api/tokens": _ADMINISTER,
+    "DELETE /api/tokens/<identity>": _ADMINISTER,
+}
+
+EVENTS: Final[dict[str, Permission]] = {
+    events.SUBSCRIBE: _VIEW,
+    events.UNSUBSCRIBE: _VIEW,
+    events.PUBLISH: _OPERATE,
+    events.CREDIT: _VIEW,
+    events.WATCH_COMMAND: _VIEW,
+}

@@ -1,0 +1,92 @@
+"""Sign-in with a password, and the sessions that follow from it."""
+
+import secrets
+from typing import Final
+
+from mqtt_dashboard import logs
+from mqtt_dashboard.bus.auth_store import AuthStore
+from mqtt_dashboard.clock import Clock
+from mqtt_dashboard.config_auth import AuthSettings
+from mqtt_dashboard.contract.auth import LoginRequest, SessionRecord, UserRecord
+from mqtt_dashboard.dashboard.auth.addresses import bucket_of
+from mqtt_dashboard.dashboard.auth.passwords import Passwords
+from mqtt_dashboard.dashboard.auth.principal import SignInError, TooManyError, digest_of
+from mqtt_dashboard.dashboard.counters import Counters
+
+# Failures that cost nothing, the longest wait, and how long failures are remembered, in seconds.
+# The wait for a name stays short: a stranger must not be able to lock somebody out.
+NAME_LIMITS: Final = (5, 30, 900)
+ADDRESS_LIMITS: Final = (20, 300, 900)
+AGENT_CHARACTERS: Final = 200
+
+_log = logs.get(__name__)
+
+
+class SignIn:
+    """Turns a name and a password into a session."""
+
+    def __init__(
+        self,
+        store: AuthStore,
+        passwords: Passwords,
+        settings: AuthSettings,
+        clock: Clock,
+        counters: Counters,
+    ) -> None:
+        self._store = store
+        self._passwords = passwords
+        self._settings = settings
+        self._clock = clock
+        self._counters = counters
+
+    def login(self, request: LoginRequest, address: str, agent: str) -> tuple[str, SessionRecord]:
+        """Return the secret of a new session; raise `SignInError` or `TooManyError`."""
+        buckets = (bucket_of("name", request.name), bucket_of("address", address))
+        self._hold_back(buckets)
+        user = self._store.user(request.name)
+        if not self._passwords.fits(None if user is None else user.password, request.password):
+            self._counters.add("sign_ins", "refused")
+            _log.warning("sign_in.refused", address=address)
+            raise SignInError("name or password is wrong")
+        assert user is not None
+        for bucket in buckets:
+            self._store.sessions.forgive(bucket)
+        self._counters.add("sign_ins", "done")
+        return self.begin(user, address, agent)
+
+    def begin(self, user: UserRecord, address: str, agent: str) -> tuple[str, SessionRecord]:
+        """Begin a session with a new secret."""
+        secret = secrets.token_urlsafe(32)
+        now, lifetime = self._clock.now(), self._settings.session_lifetime_s
+        session = SessionRecord(
+            user=user.name,
+            kind="password",
+            created_at=now,
+            expires_at=now + lifetime,
+            address=address,
+            agent=agent[:AGENT_CHARACTERS],
+            generation=user.generation,
+        )
+        self._store.sessions.begin(
+            digest_of(secret), session, self._settings.session_idle_s, lifetime
+        )
+        return secret, session
+
+    def check_password(self, name: str, password: str, address: str) -> None:
+        """Raise `SignInError` unless a password is that of a user; counted as an attempt."""
+        buckets = (bucket_of("name", name), bucket_of("address", address))
+        self._hold_back(buckets)
+        user = self._store.user(name)
+        if not self._passwords.fits(None if user is None else user.password, password):
+            self._counters.add("sign_ins", "refused")
+            raise SignInError("the old password is wrong")
+        self._store.sessions.forgive(buckets[0])
+
+    def _hold_back(self, buckets: tuple[str, str]) -> None:
+        for bucket, limits in zip(buckets, (NAME_LIMITS, ADDRESS_LIMITS), strict=True):
+            wait = self._store.sessions.attempt(bucket, *limits)
+            if wait:
+                self._counters.add("sign_ins", "held_back")
+                raise TooManyError(
+                    f"too many attempts to sign in; try again in {wait} s", retry_after=wait
+                )

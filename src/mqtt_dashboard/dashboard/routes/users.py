@@ -1,0 +1,53 @@
+"""Users, for administrators."""
+
+import flask
+
+from mqtt_dashboard.contract.auth import UserChange, UserCreate, UsersReply
+from mqtt_dashboard.dashboard import bodies
+from mqtt_dashboard.dashboard.auth.accounts import AccountError, UnknownAccountError
+from mqtt_dashboard.dashboard.parts import Parts
+from mqtt_dashboard.dashboard.responses import refuse, reply
+
+
+def blueprint(parts: Parts) -> flask.Blueprint:
+    """Return the routes."""
+    routes = flask.Blueprint("users", __name__, url_prefix="/api/users")
+    accounts = parts.auth.accounts
+    install_refusals(routes)
+
+    @routes.get("")
+    def users() -> flask.Response:
+        return reply(UsersReply(users=accounts.users()))
+
+    @routes.post("")
+    def add() -> flask.Response:
+        return reply(accounts.add(bodies.read(UserCreate)), 201)
+
+    @routes.patch("/<name>")
+    def change(name: str) -> flask.Response:
+        return reply(accounts.change(name, bodies.read(UserChange)))
+
+    @routes.delete("/<name>")
+    def remove(name: str) -> flask.Response:
+        accounts.remove(name)
+        return reply(UsersReply(users=accounts.users()))
+
+    return routes
+
+
+def install_refusals(routes: flask.Blueprint) -> None:
+    """Answer in words when users or tokens cannot be changed as asked."""
+
+    @routes.errorhandler(bodies.BodyError)
+    def unusable(error: bodies.BodyError) -> flask.Response:
+        return error.answer
+
+    @routes.errorhandler(UnknownAccountError)
+    def unknown(error: UnknownAccountError) -> flask.Response:
+        return refuse(404, "not_found", str(error))
+
+    @routes.errorhandler(AccountError)
+    def refused(error: AccountError) -> flask.Response:
+        if error.field is not None and error.field != "name":
+            return refuse(422, "invalid", str(error), error.field)
+        return refuse(409, "conflict", str(error), error.field)
