@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from mqtt_dashboard.contract.policy import Role
+from mqtt_dashboard.contract.commands import PublishCommand
+from mqtt_dashboard.contract.orders import Order, check
+from mqtt_dashboard.contract.policy import CommandPolicy, Grant, Role
 from mqtt_dashboard.dashboard.auth.permissions import EVENTS, ROUTES, Permission
+from mqtt_dashboard.errors import FieldRefusedError
 from tests.support.dashboard_stack import Stack, running_stack
 from tests.support.servers import wait_for
 from tests.support.visitors import PASSWORD, Visitor, add_user, store_of
@@ -25,6 +28,7 @@ class Cast:
 
     stack: Stack
     visitors: dict[Role | None, Visitor]
+    commands: dict[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -45,19 +49,26 @@ def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
         }
         for role in ("viewer", "operator", "administrator"):
             visitors[role].connect()
-        yield Cast(stack, visitors)
+        stack.bridge.feed.messages((OWN, b"1"), (FOREIGN, b"2"))
+        commands = {}
+        for topic in (OWN, FOREIGN, CONTROL):
+            made = visitors["administrator"].ask("POST", "/api/commands", {"topic": topic})
+            assert made[0] == 202
+            commands[topic] = made[1]["id"]
+        yield Cast(stack, visitors, commands)
         for visitor in visitors.values():
             visitor.close()
 
 
-def _request(route: str, topic: str) -> tuple[str, str, Any]:
+def _request(cast: Cast, route: str, topic: str) -> tuple[str, str, Any]:
     method, _, path = route.partition(" ")
     path = path.replace("<path:path>", "monitor").replace("<name>", "nobody")
-    path = path.replace("<identity>", "nothing")
-    if path in {"/api/topics/one", "/api/topics/payload"}:
+    path = path.replace("<identity>", "nothing").replace("<command_id>", cast.commands[topic])
+    if path in {"/api/topics/one", "/api/topics/payload", "/api/topics/history"}:
         path += f"?topic={topic.replace('$', '%24')}"
     bodies = {
         "POST /api/messages/publish": {"topic": topic, "payload": "x", "qos": 1},
+        "POST /api/commands": {"topic": topic},
         "POST /api/auth/login": {"name": "nobody", "password": "x"},
     }
     return method, path, bodies.get(route, {} if method in {"POST", "PATCH"} else None)
@@ -72,13 +83,20 @@ def _allowed(permission: Permission, role: Role | None) -> bool:
 @pytest.mark.parametrize("route", sorted(set(ROUTES) - ENDING))
 def test_g19_routes(cast: Cast, route: str, role: Role | None, topic: str) -> None:
     """G19: who lacks the role gets 401 or 403, who has it anything else, foreign topics nothing."""
-    status, answer = cast.visitors[role].ask(*_request(route, topic))
+    status, answer = cast.visitors[role].ask(*_request(cast, route, topic))
     if not _allowed(ROUTES[route], role):
         assert status == (401 if role is None else 403), answer
         return
     in_reach = topic == OWN or role == "administrator"
     if route == "POST /api/messages/publish":
         assert status == (200 if in_reach else 403), answer
+    elif route == "POST /api/commands":
+        assert status == (202 if in_reach else 403), answer
+    elif route == "GET /api/commands/<command_id>":
+        assert status == (200 if in_reach else 404), answer
+    elif route == "GET /api/topics/history":
+        seen = [one["payload"] for one in answer["messages"]]
+        assert seen == ({OWN: ["1"], FOREIGN: ["2"]}.get(topic, []) if in_reach else [])
     elif "topics/" in route and "levels" not in route:
         known = topic in {OWN, FOREIGN}
         assert status == (200 if in_reach and known else 404), answer
@@ -98,9 +116,13 @@ def test_g19_events(cast: Cast, event: str, role: Role, topic: str) -> None:
     visitor = cast.visitors[role]
     if event == "unsubscribe":
         visitor.call("subscribe", {"filter": topic})
-    data = {"topic": topic, "qos": 1} if event == "publish" else {"filter": topic}
-    reply = visitor.call(event, data)
-    in_reach = topic == OWN or role == "administrator"
+    bodies: dict[str, dict[str, Any]] = {
+        "publish": {"topic": topic, "qos": 1},
+        "credit": {"frames": 64},
+        "watch_command": {"id": cast.commands[topic]},
+    }
+    reply = visitor.call(event, bodies.get(event, {"filter": topic}))
+    in_reach = topic == OWN or role == "administrator" or event == "credit"
     assert reply["ok"] is (in_reach and _allowed(EVENTS[event], role)), reply
     if not reply["ok"]:
         assert reply.get("reason") or reply.get("message")
@@ -117,14 +139,37 @@ def test_g19_no_socket_for_strangers(cast: Cast) -> None:
 
 def test_refused_publishes_reach_no_bridge(cast: Cast) -> None:
     """What was refused was not sent; what was sent says in whose name, for the bridge to judge."""
-    bridge = cast.stack.bridge
-    bridge.commands.clear()
-    operator = cast.visitors["operator"]
-    publish = "/api/messages/publish"
-    assert operator.ask("POST", publish, {"topic": FOREIGN})[0] == 403
-    assert operator.ask("POST", publish, {"topic": OWN, "qos": 1})[0] == 200
-    sent = [one for one in bridge.commands if hasattr(one, "payload")]
-    assert [one.topic for one in sent] == [OWN]
-    policy = getattr(sent[0], "policy", None)
+    commands, operator = cast.stack.bridge.commands, cast.visitors["operator"]
+
+    def sent() -> list[PublishCommand]:
+        return [one for one in commands if isinstance(one, PublishCommand)]
+
+    wait_for(lambda: operator.get("/api/commands")[1]["queued"] == 0, "all before is settled")
+    commands.clear()
+    assert operator.ask("POST", "/api/commands", {"topic": FOREIGN})[0] == 403
+    elsewhere = {"topic": OWN, "response_topic": FOREIGN}
+    assert operator.ask("POST", "/api/commands", elsewhere)[0] == 403
+    assert operator.ask("POST", "/api/commands", {"topic": OWN})[0] == 202
+    wait_for(sent, "the allowed one is sent")
+    assert [one.topic for one in sent()] == [OWN]
+    policy = sent()[0].policy
     assert policy is not None
     assert (policy.who, policy.publish.filters) == ("operator", ("hall/#",))
+
+
+def test_the_bridge_judges_again() -> None:
+    """An order that somebody slipped into the stream in another's name is refused by its policy."""
+    policy = CommandPolicy(who="operator", publish=Grant(filters=("hall/#",)))
+    check(Order(topic=OWN, payload=b"", policy=policy))
+    with pytest.raises(FieldRefusedError, match="hall/#"):
+        check(Order(topic=FOREIGN, payload=b"", policy=policy))
+
+
+def test_an_idempotency_key_belongs_to_one_user(cast: Cast) -> None:
+    """The same key of somebody else is a conflict, never a look at that one's command."""
+    body = {"topic": OWN}
+    key = {"Idempotency_Key": "k-1"}
+    operator, boss = cast.visitors["operator"], cast.visitors["administrator"]
+    first = operator.ask("POST", "/api/commands", body, **key)[1]["id"]
+    assert operator.ask("POST", "/api/commands", body, **key)[1]["id"] == first
+    assert boss.ask("POST", "/api/commands", body, **key)[0] == 409

@@ -270,6 +270,7 @@ class BeatingBridge:
             retain=order.retain,
             id=entry.command_id,
             deadline=time.time() + taken.left_s,
+            policy=order.policy,
         )
         self.commands.append(command)
         reply = self.answer(command)
