@@ -73,11 +73,11 @@ def command(
         cache = mosquitto.cache_folder(os.environ)
         keep = data_dir is not None
         plan = Plan(settings.host, settings.port, state, logs, cache, keep, demo, verbose)
-        status = run(plan)
+        status = run(plan, sign_in=settings.sign_in)
     raise SystemExit(status)
 
 
-def run(plan: Plan) -> int:
+def run(plan: Plan, *, sign_in: bool) -> int:
     """Run the plan until asked to stop; return the exit status."""
     stop = StopSignal()
     stop.install()
@@ -87,6 +87,10 @@ def run(plan: Plan) -> int:
     status = 0
     try:
         stack.start()
+        if sign_in:
+            _say(
+                f"Sign-in    needed; the first password is shown once in {plan.logs}/dashboard.log"
+            )
         _say(f"Ready: http://{loopback_of(plan.host)}:{plan.port}/   (Ctrl-C stops everything)")
         stack.watch()
     except StopRequestedError:
