@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from mqtt_dashboard.bus.dashboard_orders import Bounds, DashboardOrders, Durability
+from mqtt_dashboard.contract.orders import CommandRecord, Order
+from mqtt_dashboard.contract.policy import CommandPolicy, Grant
 from tests.support.dashboard_server import DashboardServer, viewers
 from tests.support.orders import NAMES, ROOMY, ask, finished, left_in_stream, post
 from tests.support.servers import Broker, RedisServer, running, wait_for
@@ -151,12 +154,27 @@ def test_the_same_key_is_the_same_command(system: System) -> None:
         assert device.heard("same") == [b"1", b"end"]
 
 
-def test_broker_control_is_refused_by_the_bridge(system: System) -> None:
-    """P52: the bridge judges again; a `$` topic fails in words."""
-    _, record = post(system.dashboard, topic="$CONTROL/dynamic-security/v1", payload="{}")
-    done = finished(system.dashboard, record["id"])
-    assert done["state"] == "failed"
-    assert "ALLOW_DOLLAR_PUBLISH" in done["reason"]
+def test_broker_control_is_refused_by_dashboard_and_bridge(system: System) -> None:
+    """P52: what was not granted is refused; past the dashboard the bridge judges again."""
+    topic = "$CONTROL/dynamic-security/v1"
+    status, refused = post(system.dashboard, topic=topic, payload="{}")
+    assert (status, refused["error"]) == (403, "forbidden")
+    orders = DashboardOrders(system.redis.client(), NAMES, "the test's Redis")
+    lamps = CommandPolicy(who="ada", publish=Grant(filters=("lamps/#",)))
+    for name, order, word in (
+        ("past-1", Order(topic=topic, payload=b"{}"), "ALLOW_DOLLAR_PUBLISH"),
+        ("past-2", Order(topic="doors/1", payload=b"", policy=lamps), "lamps/#"),
+    ):
+        orders.accept(name, order, 5.0, None, Bounds(100, 10_000, 60), Durability(None, ""))
+
+        def result(command_id: str = name) -> CommandRecord | None:
+            record = orders.record(command_id)
+            return record if record is not None and record.finished_at is not None else None
+
+        done = wait_for(result, "the bridge's judgement")
+        assert done is not None
+        assert (done.state, done.attempts) == ("failed", 0)
+        assert word in done.reason
 
 
 def test_garbage_in_the_stream_does_no_harm(system: System) -> None:
