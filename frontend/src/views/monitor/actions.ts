@@ -38,6 +38,15 @@ export function toTopics(message: MessageReceived): RouteLocationRaw {
   return { name: "topics", query: { topic: message.topic } };
 }
 
+// Longer addresses are refused by some proxies.
+const PAYLOAD_IN_ADDRESS = 1500;
+
+/** The Publish page with this message in its form, as far as an address can hold it. */
 export function toPublish(message: MessageReceived): RouteLocationRaw {
-  return { name: "publish", query: { topic: message.topic } };
+  const query: Record<string, string> = { topic: message.topic };
+  const { payload } = message;
+  if (message.encoding === "utf8" && !message.truncated && payload.length <= PAYLOAD_IN_ADDRESS)
+    query.payload = payload;
+  if (message.retain) query.retain = "1";
+  return { name: "publish", query };
 }
