@@ -13,7 +13,9 @@ import msgspec
 
 from bench.load import Load
 from bench.measure import Idle, Run
+from bench.pages import Flood, Million, Single
 from bench.plan import Options
+from bench.viewers import Watching
 
 
 class Figures(msgspec.Struct):
@@ -24,6 +26,10 @@ class Figures(msgspec.Struct):
     taken_on: str
     runs: list[Run] = []
     idle: list[Idle] = []
+    viewers: list[Watching] = []
+    floods: list[Flood] = []
+    millions: list[Million] = []
+    singles: list[Single] = []
     skipped: dict[str, str] = {}
     failed: list[str] = []
     sender_alone: float = 0.0

@@ -1,10 +1,11 @@
 """The figures the bridge has to beat, beside what was measured: met or not, nothing rounded up."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
 
+from bench import tables
 from bench.contestants import MQ_BRIDGE, MQ_STREAM, NAIVE, NAPPING, NODE, OURS, RAW
 from bench.figures import Figures, Medians
 from bench.plan import EASY_RATE, HARD_RATE, MAIN
@@ -21,20 +22,18 @@ class Goal:
     met: bool
 
 
-def table(figures: Figures) -> str:
+def table(goals: Iterable[Goal]) -> str:
     """Return the goals as a Markdown table, without those that were not measured."""
     rows = [
-        f"| {goal.what} | {goal.wanted} | {goal.shown} | {'yes' if goal.met else '**no**'} |"
-        for goal in _goals(figures)
+        [goal.what, goal.wanted, goal.shown, "yes" if goal.met else "**no**"]
+        for goal in goals
         if goal.measured is not None
     ]
-    return (
-        "\n".join(["| what | goal | measured | met |", "|---|---|---|---|", *rows]) if rows else ""
-    )
+    return tables.table(["what", "goal", "measured", "met"], rows) if rows else ""
 
 
-def _goals(figures: Figures) -> Iterator[Goal]:
-    """Return every goal of the design that this benchmark can judge."""
+def of_bridge(figures: Figures) -> Iterator[Goal]:
+    """Return every goal of the bridge."""
     for qos, base, factor in (
         (0, NAIVE, 10.0),
         (0, NODE, 1.3),

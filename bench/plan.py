@@ -8,8 +8,8 @@ import msgspec
 from bench.contestants import ALL, NAIVE, NODE, OURS, Contestant
 from bench.load import Load
 
-Part = Literal["main", "matrix", "latency", "idle"]
-PARTS: Final[tuple[Part, ...]] = ("main", "matrix", "latency", "idle")
+Part = Literal["main", "matrix", "latency", "idle", "viewers", "page"]
+PARTS: Final[tuple[Part, ...]] = ("main", "matrix", "latency", "idle", "viewers", "page")
 
 QOS: Final = (0, 1)
 SIZES: Final = (64, 100, 1024, 16_384)

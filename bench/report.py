@@ -4,18 +4,18 @@ python -m bench.report [FIGURES.json]      # write the documents again from kept
 """
 
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from bench import chart, goals, installs
+from bench import chart, goals, installs, page_report
 from bench.contestants import ALL, MQ_BRIDGE, NAIVE, NODE, OURS, RAW
 from bench.figures import Figures, Medians
 from bench.load import Load
 from bench.measure import LATER_S
 from bench.plan import AT_QOS_1, EASY_RATE, HARD_RATE, MAIN, PACED
+from bench.tables import table
 
 DOCUMENT: Final = "docs/reference/benchmarks.md"
 CHART: Final = "docs/images/benchmark.svg"
@@ -39,15 +39,13 @@ def tables(figures: Figures) -> str:
         ("mqtt-bridge at other sizes and numbers of topics", _matrix(figures)),
         ("Steady load on default limits", _paced(figures)),
         ("Nothing to do", _idle(figures)),
-        ("Goals", goals.table(figures)),
+        ("Many viewers", page_report.viewers(figures.viewers)),
+        ("The page in a flood", page_report.flood(figures.floods)),
+        ("The page with very many topics", page_report.million(figures.millions)),
+        ("One message on an idle system", page_report.single(figures.singles)),
+        ("Goals", goals.table([*goals.of_bridge(figures), *page_report.goals(figures)])),
     )
     return "\n\n".join(f"## {title}\n\n{text}" for title, text in sections if text)
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table; figures stand on the right."""
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _introduction(figures: Figures) -> str:

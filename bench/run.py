@@ -2,19 +2,20 @@
 
 Everything is counted at the far end by sequence number. Figures are medians over the rounds;
 absolute numbers depend on the machine, the ratio within one run is what counts. What cannot be
-installed here is left out and named. About twelve minutes; less with --parts, --only or --rounds.
+installed here is left out and named. About half an hour; less with --parts, --only or --rounds.
 """
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from playwright.sync_api import Error as PlaywrightError
 
-from bench import installs, plan, report
+from bench import installs, pages, plan, report, viewers
 from bench.contestants import ALL
 from bench.figures import Figures, machine
 from bench.load import Load
@@ -41,6 +42,7 @@ def main() -> None:
         for block in plan.blocks(options, number):
             if block.contestant not in figures.skipped:
                 _measure(block, figures, number)
+        _look(figures, number)
         figures.took_s = time.monotonic() - began
         _keep(figures, parsed.json)
     print(report.tables(figures))
@@ -65,6 +67,28 @@ def _measure(block: Block, figures: Figures, number: int) -> None:
         reason = f"{block.part}, {block.contestant}, QoS {block.qos}: {error}"
         figures.failed.append(reason)
         print(f"FAILED {reason}", flush=True)
+
+
+def _look(figures: Figures, number: int) -> None:
+    """Measure what viewers and a browser get, once per round; the long flood in the first."""
+    parts = figures.options.parts
+    if "viewers" in parts:
+        _try("viewers", lambda: figures.viewers.append(viewers.run()), figures)
+    if "page" not in parts:
+        return
+    if number == 0:
+        _try("page in a flood", lambda: figures.floods.append(pages.flood()), figures)
+    _try("very many topics", lambda: figures.millions.append(pages.million()), figures)
+    _try("one message", lambda: figures.singles.append(pages.single()), figures)
+
+
+def _try(what: str, measure: Callable[[], None], figures: Figures) -> None:
+    print(what, flush=True)
+    try:
+        measure()
+    except (WorkerError, OSError, AssertionError, PlaywrightError) as error:
+        figures.failed.append(f"{what}: {error}")
+        print(f"FAILED {what}: {error}", flush=True)
 
 
 def _say(number: int, run: Run) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Response, expect
+from playwright.sync_api import Browser, Page, Response, Route, expect
 
 from tests.e2e.conftest import System
+from tests.support.servers import wait_for
 from tests.support.services import Device
 
 pytestmark = pytest.mark.e2e
@@ -135,6 +136,24 @@ def test_the_palette_leads_to_a_topic(page: Page, lively: System) -> None:
     page.keyboard.type("plant/#")
     page.get_by_role("option", name="Watch plant/#").click()
     expect(page).to_have_url(re.compile(r"/monitor\?f=plant"))
+
+
+def test_keys_typed_while_the_palette_loads_are_its(page: Page, lively: System) -> None:
+    """Who types on at once loses no letter, and does not jump to another page by one of them."""
+    held: list[Route] = []
+    page.route("**/CommandPalette*.js", held.append)
+    settled(page, lively.url)
+    page.keyboard.press("Control+k")
+    page.keyboard.type("gm?x")
+    page.keyboard.press("Backspace")
+    wait_for(lambda: held or page.wait_for_timeout(50), "the palette is asked for")
+    held[0].continue_()
+    field = page.get_by_role("combobox", name="Commands")
+    expect(field).to_have_value("gm?")
+    page.keyboard.type("!")
+    expect(field).to_have_value("gm?!")
+    expect(page.get_by_role("dialog")).to_have_count(1)
+    expect(page.locator("h1")).to_have_text("Overview")
 
 
 def test_clients_are_listed_sorted_and_explained(page: Page, system: System) -> None:

@@ -101,17 +101,12 @@ class Forwarder:
             self._epoch, self._seq = epoch, 0
             self._retention.forget()
         first = self._seq + 1
-        messages: list[LogMessage] = []
-        documents: list[bytes] = []
-        tokens: list[int] = []
-        encode, to_document = codec.encode, codec.to_document
-        for seq, (received_at, incoming) in enumerate(self._pending, start=first):
-            topic, payload, qos, retain, dup, properties, token, _identifiers = incoming
-            message = LogMessage(topic, payload, qos, retain, dup, received_at, properties)
-            messages.append(message)
-            documents.append(encode(to_document(message, epoch=epoch, seq=seq)))
-            if token:
-                tokens.append(token)
+        messages = [
+            LogMessage(topic, payload, qos, retain, dup, at, properties)
+            for at, (topic, payload, qos, retain, dup, properties, _token, _ids) in self._pending
+        ]
+        documents = codec.documents(messages, epoch, first)
+        tokens = [incoming.token for _, incoming in self._pending if incoming.token]
         self._seq += len(messages)
         packed = codec.pack(Batch(CONTRACT_VERSION, epoch, first, messages))
         return Sealed(epoch, messages, packed, documents, tokens)

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Iterable
 from typing import Final, TypeVar
 
 import msgspec
@@ -111,6 +112,36 @@ def to_document(
         truncated=truncated,
         properties=message.properties,
     )
+
+
+def documents(messages: Iterable[LogMessage], epoch: int, first: int) -> list[bytes]:
+    """Encode whole messages as their public documents, numbered from ``first``.
+
+    The same as `to_document` and `encode` for each, without three calls per message.
+    """
+    written = []
+    for seq, message in enumerate(messages, first):
+        payload = message.payload
+        encoding: Encoding = "utf8"
+        try:
+            text = payload.decode()
+        except UnicodeDecodeError:
+            text, encoding = payload_to_text(payload)
+        document = MessageReceived(
+            topic=message.topic,
+            payload=text,
+            encoding=encoding,
+            timestamp=message.timestamp,
+            qos=message.qos,
+            retain=message.retain,
+            seq=seq,
+            epoch=epoch,
+            size=len(payload),
+            dup=message.dup,
+            properties=message.properties,
+        )
+        written.append(encode(document))
+    return written
 
 
 def _cut(payload: bytes, limit: int) -> bytes:

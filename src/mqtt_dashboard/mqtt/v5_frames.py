@@ -77,7 +77,7 @@ class Decoder:
         if self._skip:
             self._skip -= position
             self.skipped = self.skipped + position if self._skip else 0
-        while end - position > 1:
+        while end - (position := self._plain(data, position, end)) > 1:
             length, body = data[position + 1], position + 2
             if length > 127:
                 length, body = remaining_length(data, position)
@@ -104,6 +104,35 @@ class Decoder:
             position = stop
         return position, end - position + 1
 
+    def _plain(self, data: bytes, position: int, end: int) -> int:
+        """Read messages as long as they are what nearly all are; return where that ends.
+
+        They are whole, of QoS 0, below 16 KiB, of a topic known already and without properties.
+        It does nothing that the general way does not do, only in half the time.
+        """
+        topic_of, take = self._topics.get, self.batch.append
+        last = end - 4
+        while position < last and (head := data[position]) | 1 == 0x31:
+            length, body = data[position + 1], position + 2
+            if length > 127:
+                high = data[body]
+                length, body = length & 127 | high << 7, position + 3
+                if high > 127:
+                    break
+            stop = body + length
+            if length < 3 or stop > end or stop - position > self._limit:
+                break
+            middle = body + 2 + (data[body] << 8 | data[body + 1])
+            if middle >= stop or data[middle]:
+                break
+            topic = topic_of(data[body + 2 : middle])
+            if topic is None:
+                break
+            message = (topic, data[middle + 1 : stop], 0, head == 0x31, False, None, 0, ())
+            take(_make(Incoming, message))
+            position = stop
+        return position
+
     def _publish(self, head: int, data: bytes, start: int, stop: int) -> None:
         token = 0
         try:
@@ -123,8 +152,9 @@ class Decoder:
                 if alias is not None:
                     raw = self._resolve(alias, raw)
             topic = self._topics.get(raw) or self._read_topic(raw)
-            message = (topic, data[middle:stop], qos, head & 1 == 1, head & 8 == 8)
-            self.batch.append(_make(Incoming, (*message, properties, token, identifiers)))
+            payload, retain, dup = data[middle:stop], head & 1 == 1, head & 8 == 8
+            message = (topic, payload, qos, retain, dup, properties, token, identifiers)
+            self.batch.append(_make(Incoming, message))
         except (UnreadableError, IndexError) as error:
             # Acknowledged all the same, or the broker would send it again for ever.
             if token:
