@@ -146,7 +146,12 @@ def test_keys_typed_while_the_palette_loads_are_its(page: Page, lively: System) 
     page.keyboard.press("Control+k")
     page.keyboard.type("gm?x")
     page.keyboard.press("Backspace")
-    wait_for(lambda: held or page.wait_for_timeout(50), "the palette is asked for")
+
+    def asked_for() -> bool:
+        page.wait_for_timeout(50)
+        return bool(held)
+
+    wait_for(asked_for, "the palette is asked for")
     held[0].continue_()
     field = page.get_by_role("combobox", name="Commands")
     expect(field).to_have_value("gm?")

@@ -15,6 +15,7 @@ describe("typed", () => {
   });
 
   it("leaves other keys to others", () => {
-    for (const key of ["Enter", "Escape", "ArrowDown", "Tab", "F5"]) expect(typed("a", key)).toBeNull();
+    for (const key of ["Enter", "Escape", "ArrowDown", "Tab", "F5"])
+      expect(typed("a", key)).toBeNull();
   });
 });
