@@ -129,13 +129,17 @@ def _flood(browser: Browser, system: Whole, minutes: int) -> Flood:
     load = Load(count=RATE * SPAN_S, rate=RATE)
     with opened(browser, f"{system.dashboard.url}/monitor?f=%23") as watched:
         watched.page.get_by_role("list", name="Watched filters").wait_for()
+        time.sleep(SETTLE_S)
+        before = _accounts(watched)
         _publish(system, Load(count=RATE * 2, rate=RATE))
         for number in range(minutes):
             spans.append(_minute(watched, system, load))
             print(f"minute {number + 1} of the flood: {spans[-1]}", flush=True)
         published = RATE * 2 + load.count * minutes
         time.sleep(SETTLE_S)
-        received, skipped = _accounts(watched)
+        received, skipped = (
+            now - then for now, then in zip(_accounts(watched), before, strict=True)
+        )
     return Flood(RATE, spans, published, received, skipped)
 
 
