@@ -13,6 +13,7 @@ class _Engine:
 
 class _Manager:
     def eio_sid_from_sid(self, sid: str, namespace: str) -> str | None: ...
+    def sid_from_eio_sid(self, eio_sid: str, namespace: str) -> str | None: ...
 
 class Server:
     eio: _Engine

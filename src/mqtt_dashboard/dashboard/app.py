@@ -20,7 +20,7 @@ from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.config import DashboardSettings
 from mqtt_dashboard.config_auth import AuthSettings
 from mqtt_dashboard.config_page import PageSettings
-from mqtt_dashboard.dashboard import responses, wire
+from mqtt_dashboard.dashboard import responses, websocket, wire
 from mqtt_dashboard.dashboard.auth import parts as sign_in
 from mqtt_dashboard.dashboard.auth.guard import SocketDoor
 from mqtt_dashboard.dashboard.auth.publishing import JudgedPublisher
@@ -123,6 +123,7 @@ def create_app(
     payload, patience = settings.frame_payload_limit, settings.viewer_patience
     redacting = RedactingOutlet(outlet, identity.crowd.get, counters)
     fanout = Fanout(redacting, clock, counters, payload, patience)
+    websocket.install(server.server, fanout.credit)
     board = ResultBoard(fanout, counters)
     bounds = Bounds(settings.command_limit, settings.command_bytes, settings.command_ttl)
     commander = Commander(store.orders, state, board, clock, counters, bounds)
@@ -192,14 +193,14 @@ def _socket_server(app: flask.Flask, door: Door) -> SocketIO:
 
     logger = logging.getLogger("mqtt_dashboard.socketio")
     logger.setLevel(logging.WARNING)
-    server = SocketIO(
+    return SocketIO(
         app,
         async_mode="gevent" if monkey.is_module_patched("socket") else "threading",
         transports=["websocket"],
         always_connect=True,
         cors_allowed_origins=allowed,
         cors_credentials=False,
-        max_http_buffer_size=wire.MAX_MESSAGE_BYTES,
+        max_http_buffer_size=websocket.MAX_MESSAGE_BYTES,
         http_compression=False,
         allow_upgrades=False,
         manage_session=False,
@@ -207,8 +208,6 @@ def _socket_server(app: flask.Flask, door: Door) -> SocketIO:
         logger=logger,
         engineio_logger=logger,
     )
-    wire.bound_messages(server.server)
-    return server
 
 
 def _register(app: flask.Flask, parts: Parts, answer_headers: dict[str, str]) -> None:

@@ -96,12 +96,12 @@ class Fanout:
             viewer = self._viewers.get(sid)
             return None if viewer is None else viewer.account()
 
-    def credit(self, sid: str, frames: int) -> int:
-        """Allow a viewer more frames; return how many it may be sent now."""
+    def credit(self, sid: str, frames: int) -> int | None:
+        """Allow a viewer more frames; return how many it may be sent now, None if unknown."""
         with self._lock:
             viewer = self._viewers.get(sid)
             if viewer is None:
-                return 0
+                return None
             if viewer.credit.left is None:
                 self._audiences.exit(viewer)
                 viewer.credit.add(frames)
@@ -109,7 +109,7 @@ class Fanout:
             else:
                 viewer.credit.add(frames)
             self._wake(viewer)
-            return viewer.credit.left or 0
+            return viewer.credit.left
 
     def cut_if_flooding(self, sid: str) -> None:
         """Cut a viewer whose unread answers have become too many."""

@@ -141,7 +141,7 @@ class SocketHandlers:
 
     def _credit(self, sid: str, data: object) -> CreditReply:
         frames = self._fanout.credit(sid, _converted(data, CreditRequest).frames)
-        return CreditReply(ok=True, frames=frames)
+        return CreditReply(ok=True, frames=frames or 0)
 
     def _publish(self, sid: str, data: object) -> PublishReply:
         request = _converted(data, PublishRequest)

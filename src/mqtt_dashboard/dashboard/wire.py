@@ -4,7 +4,6 @@
   whole and exclusive.
 - Compression is refused by not offering it, so that no small frame inflates into a large one.
 - The kernel's buffer is bounded, so that what a slow viewer sees is not long past.
-- A message is bounded while it is read, not after.
 - A client that sends without end is read slowly, and between others: its reader would not let go.
 """
 
@@ -12,15 +11,14 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
-import socketio
 from flask_socketio import SocketIO
+from mqtt_dashboard.dashboard.websocket import MAX_MESSAGE_BYTES
 
-MAX_MESSAGE_BYTES: Final = 2 * 1024 * 1024
 SEND_BUFFER_BYTES: Final = 128 * 1024
 # What one client may send at once, and per second after that.
 INTAKE_BURST_BYTES: Final = 2 * MAX_MESSAGE_BYTES
@@ -46,14 +44,17 @@ class Line:
         refilled = self._intake + (now - self._read_at) * INTAKE_BYTES_PER_S
         self._intake = min(refilled, INTAKE_BURST_BYTES) - len(data)
         self._read_at = now
-        time.sleep(max(0.0, -self._intake / INTAKE_BYTES_PER_S))
+        if self._intake < 0 or len(data) == size:
+            time.sleep(max(0.0, -self._intake / INTAKE_BYTES_PER_S))
         return data
 
     def send(self, data: bytes) -> int:
         """Send everything before anybody else may send."""
         with self._lock:
-            self._sock.sendall(data)
-        return len(data)
+            sent: int = self._sock.send(data)
+            while sent < len(data):
+                sent += self._sock.send(memoryview(data)[sent:])
+        return sent
 
     def cut(self, *, discard: bool = False) -> None:
         """Close both directions at once; whoever waits on the socket wakes up.
@@ -80,20 +81,6 @@ def prepare_upgrade(environ: dict[str, Any]) -> None:
             # A large kernel buffer would show a slow viewer the past instead of dropping some.
             environ[key].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
             environ[LINE] = environ[key] = Line(environ[key])
-
-
-def bound_messages(server: socketio.Server) -> None:
-    """Make the websocket layer refuse a message that is too large before it has all of it."""
-    drivers = dict(server.eio._async)  # noqa: SLF001 - the only place where it can be set
-    unbounded: Callable[..., Any] = drivers["websocket"]
-
-    def bounded(*args: Any, **kwargs: Any) -> Any:
-        websocket = unbounded(*args, **kwargs)
-        websocket.server_args["max_message_size"] = MAX_MESSAGE_BYTES
-        return websocket
-
-    drivers["websocket"] = bounded
-    server.eio._async = drivers  # noqa: SLF001
 
 
 class PacketJson:
