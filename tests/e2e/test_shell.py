@@ -141,7 +141,11 @@ def test_the_palette_leads_to_a_topic(page: Page, lively: System) -> None:
 def test_keys_typed_while_the_palette_loads_are_its(page: Page, lively: System) -> None:
     """Who types on at once loses no letter, and does not jump to another page by one of them."""
     held: list[Route] = []
-    page.route("**/CommandPalette*.js", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/CommandPalette*.js", hold)
     settled(page, lively.url)
     page.keyboard.press("Control+k")
     page.keyboard.type("gm?x")
