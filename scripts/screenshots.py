@@ -26,6 +26,8 @@ IMAGES = ROOT / "docs" / "images"
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 Theme = Literal["light", "dark"]
 THEMES: tuple[Theme, ...] = ("light", "dark")
+# Shown in full length when narrow: what matters is not on the first screen.
+WHOLE = {"overview", "publish", "system"}
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -64,26 +66,31 @@ def open_page(browser: Browser, url: str, theme: Theme, size: tuple[int, int]) -
 
 def prepare(page: Page, name: str) -> None:
     """Bring a page into the state worth showing."""
+    is_wide = (page.viewport_size or {"width": 0})["width"] > 800
+    if name == "overview":
+        page.wait_for_timeout(11_000)
     if name == "monitor":
-        page.wait_for_selector(".row.selected, .row")
+        page.locator("button.row").first.wait_for()
         page.wait_for_timeout(2500)
         page.keyboard.press("p")
-        if (page.viewport_size or {"width": 0})["width"] > 800:
+        if is_wide:
             page.locator("button.row", has_text="climate").first.click()
     if name == "topics":
         for level in ("demo", "buildings", "north", "floor-1"):
-            page.locator("button.row", has=page.locator(f".name >> text=/^{level}$/")).click()
-        room = page.locator("button.row", has_text="room-").first
-        room.click()
-        if (page.viewport_size or {"width": 0})["width"] > 800:
-            page.locator("button.row", has_text="climate").first.click()
-        page.wait_for_timeout(500)
+            page.get_by_role("button", name=f"Open {level}", exact=True).click()
+        room = page.get_by_role("treeitem").filter(has_text="room-").first
+        room.get_by_role("button").click()
+        if is_wide:
+            page.get_by_role("treeitem").filter(has_text="climate").first.click()
+        page.wait_for_timeout(1500)
     if name == "publish":
         page.fill("#topic", "demo/building/hall/lamp/set")
         page.fill("#payload", '{"on": true, "brightness": 80}')
         page.get_by_role("button", name="Publish", exact=True).click()
-        page.wait_for_selector("text=acked")
+        page.wait_for_selector("text=confirmed by the broker")
         page.wait_for_timeout(300)
+    if name in {"clients", "system"}:
+        page.wait_for_timeout(2500)
 
 
 def main() -> None:
@@ -96,22 +103,20 @@ def main() -> None:
         time.sleep(45)  # a chart needs a history
         pages = {
             "overview": "/",
-            "monitor": "/monitor?f=demo/%23",
+            "monitor": "/monitor?f=demo/%23&f=demo/machines/%23",
             "topics": "/topics",
+            "clients": "/clients",
             "publish": "/publish",
+            "system": "/system",
         }
         for name, path in pages.items():
             for theme in THEMES:
                 for label, size in SIZES.items():
                     page = open_page(browser, url + path, theme, size)
                     page.wait_for_selector("text=connected")
-                    if name == "overview":
-                        page.wait_for_timeout(11_000)
                     prepare(page, name)
                     target = IMAGES / f"{name}-{theme}-{label}.png"
-                    page.screenshot(
-                        path=target, full_page=label == "narrow" and name in {"overview", "publish"}
-                    )
+                    page.screenshot(path=target, full_page=label == "narrow" and name in WHOLE)
                     page.close()
                     print(f"wrote {target.relative_to(ROOT)}")
         browser.close()

@@ -160,7 +160,7 @@ def test_a_message_is_published_again(page: Page, system: System) -> None:
 def test_properties_of_mqtt_5_are_shown(page: Page, system: System) -> None:
     """Content type, response topic, correlation data and user properties stand in the detail."""
     at(page, system, "rpc/#")
-    properties = Properties(PacketTypes.PUBLISH)
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     properties.ContentType = "application/json"
     properties.ResponseTopic = "rpc/answers/7"
     properties.CorrelationData = b"\x01\x02"

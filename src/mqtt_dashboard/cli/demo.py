@@ -4,7 +4,8 @@ import click
 
 from mqtt_dashboard import config
 from mqtt_dashboard.config import MqttSettings
-from mqtt_dashboard.embedded.demo_traffic import ROOT, DemoPublisher, Plant
+from mqtt_dashboard.embedded.demo_control import DemoControl
+from mqtt_dashboard.embedded.demo_traffic import ROOT, DemoPublisher, Plant, sign_in
 from mqtt_dashboard.errors import ConfigError
 from mqtt_dashboard.service import StopSignal
 
@@ -15,7 +16,8 @@ def command(seed: int) -> None:
     """Publish invented device data below demo/ until stopped.
 
     About 30 messages a second of rooms, machines and meters go to the broker that
-    MQTT_BROKER_HOST or MQTT_URL names. What was retained is taken back at the end.
+    MQTT_BROKER_HOST or MQTT_URL names. Requests to demo/requests/... with a response topic
+    below demo/ are answered. What was retained is taken back at the end.
     """
     try:
         settings = config.load(MqttSettings)
@@ -26,7 +28,13 @@ def command(seed: int) -> None:
     stop.install()
     assert settings.port is not None
     publisher = DemoPublisher(Plant(seed), settings.host, settings.port)
-    publisher.sign_in(settings)
+    sign_in(publisher.client, settings)
+    # A broker of 3.1.1 knows no requests, so nobody would ask.
+    control = DemoControl(settings) if settings.protocol != "3.1.1" else None
     click.echo(f"Publishing below {ROOT}/ to {settings.host}:{settings.port}; Ctrl-C stops.")
+    if control is not None:
+        control.start()
     publisher.run(stop)
+    if control is not None:
+        control.stop()
     click.echo(f"Published {publisher.published} messages.")

@@ -194,17 +194,6 @@ class DemoPublisher:
         # Bounds what paho holds back while the broker is away.
         self.client.max_queued_messages_set(200)
 
-    def sign_in(self, settings: MqttSettings) -> None:
-        """Use the credentials, TLS and transport of the settings; call it before `run`."""
-        if settings.username is not None:
-            password = settings.password.get_secret_value() if settings.password else None
-            self.client.username_pw_set(settings.username, password)
-        if settings.transport == "websockets":
-            self.client.transport = "websockets"
-            self.client.ws_set_options(settings.ws_path)
-        if settings.tls:
-            self.client.tls_set(settings.ca_file, settings.cert_file, settings.key_file)
-
     def run(self, stopped: StopSignal) -> None:
         """Publish until ``stopped`` is set; a lost broker is tried again."""
         self.client.will_set(STATUS_TOPIC, "offline", qos=1, retain=True)
@@ -239,6 +228,18 @@ class DemoPublisher:
     def _publish(self, message: Publication) -> None:
         self.client.publish(message.topic, message.payload, message.qos, message.retain)
         self.published += 1
+
+
+def sign_in(client: paho.Client, settings: MqttSettings) -> None:
+    """Use the credentials, TLS and transport of the settings; to be called before connecting."""
+    if settings.username is not None:
+        password = settings.password.get_secret_value() if settings.password else None
+        client.username_pw_set(settings.username, password)
+    if settings.transport == "websockets":
+        client.transport = "websockets"
+        client.ws_set_options(settings.ws_path)
+    if settings.tls:
+        client.tls_set(settings.ca_file, settings.cert_file, settings.key_file)
 
 
 def _json(

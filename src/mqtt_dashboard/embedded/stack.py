@@ -86,10 +86,11 @@ class Stack:
         self._start_redis()
         external = self._start_broker()
         self._start_services()
+        self._await_page()
+        # After the bridge, which can name only clients that it saw connect.
         if self._plan.demo or (self._plan.demo is None and not external):
             self._start_service("demo", "mqtt-dashboard", "demo")
             self._say("Demo       invented devices publish below demo/ (without: --no-demo)")
-        self._await_page()
 
     def watch(self) -> None:
         """Return when asked to stop; start again what ends by itself."""
