@@ -46,6 +46,18 @@ export const router = createRouter({
       meta: { title: "app.page.publish" },
     },
     {
+      path: "/people",
+      name: "people",
+      component: () => import("./views/PeopleView.vue"),
+      meta: { title: "app.page.people" },
+    },
+    {
+      path: "/audit",
+      name: "audit",
+      component: () => import("./views/AuditView.vue"),
+      meta: { title: "app.page.audit" },
+    },
+    {
       path: "/:path(.*)*",
       name: "missing",
       component: () => import("./views/MissingView.vue"),

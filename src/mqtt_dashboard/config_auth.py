@@ -1,4 +1,4 @@
-"""Settings of sign-in and rate limits."""
+"""Settings of sign-in, rate limits and the audit record."""
 
 import ipaddress
 from typing import Annotated, Literal, Self
@@ -9,7 +9,7 @@ from pydantic_settings import NoDecode
 from mqtt_dashboard.config_base import Settings, split_list
 from mqtt_dashboard.contract.policy import Role
 
-AUTH_SECRETS = ("ADMIN_PASSWORD",)
+AUTH_SECRETS = ("ADMIN_PASSWORD", "AUDIT_KEY")
 
 
 class AuthSettings(Settings):
@@ -53,6 +53,20 @@ class AuthSettings(Settings):
         "viewer",
         alias="PROXY_DEFAULT_ROLE",
         description="Role of a proxy's user who is not a user here; else the user's own role.",
+    )
+
+    audit_limit: int = Field(
+        100_000,
+        ge=100,
+        le=10_000_000,
+        alias="AUDIT_LIMIT",
+        description="Entries of the audit record that are kept.",
+    )
+    audit_key: SecretStr | None = Field(
+        None,
+        alias="AUDIT_KEY",
+        min_length=16,
+        description="Secret that ties audit entries together; without it no secret is needed.",
     )
 
     @field_validator("trusted_proxies", mode="before")

@@ -3,6 +3,7 @@
 import type { IconName } from "@/components/ui/AppIcon.vue";
 import { choose, LANGUAGES, type LanguageChoice, t } from "@/i18n";
 import type { Choice } from "@/stores/theme";
+import type { PageEntry } from "./pages";
 import { filterProblem, topicProblem } from "@/topics/filter";
 
 export interface Command {
@@ -14,24 +15,10 @@ export interface Command {
 }
 
 export interface Deeds {
+  pages: readonly PageEntry[];
   go: (path: string, query?: Record<string, string>) => void;
   theme: (choice: Choice) => void;
   help: () => void;
-}
-
-const PAGES: { name: Parameters<typeof pageLabel>[0]; path: string; icon: IconName }[] = [
-  { name: "overview", path: "/", icon: "overview" },
-  { name: "monitor", path: "/monitor", icon: "monitor" },
-  { name: "topics", path: "/topics", icon: "topics" },
-  { name: "clients", path: "/clients", icon: "clients" },
-  { name: "publish", path: "/publish", icon: "publish" },
-  { name: "system", path: "/system", icon: "server" },
-];
-
-function pageLabel(
-  name: "overview" | "monitor" | "topics" | "clients" | "publish" | "system",
-): string {
-  return t(`app.page.${name}`);
 }
 
 /** Commands that do not depend on what is typed, narrowed to those that hold every word of it. */
@@ -39,9 +26,9 @@ export function fixedCommands(text: string, deeds: Deeds): Command[] {
   const themes: Choice[] = ["light", "dark", "system"];
   const languages: LanguageChoice[] = ["en", "de", "system"];
   const all: Command[] = [
-    ...PAGES.map((page) => ({
-      key: `page ${page.name}`,
-      label: pageLabel(page.name),
+    ...deeds.pages.map((page) => ({
+      key: `page ${page.path}`,
+      label: t(page.label),
       hint: t("shell.palette.page"),
       icon: page.icon,
       run: () => deeds.go(page.path),

@@ -7,6 +7,7 @@ understood are returned as `None` so that the caller can count them and go on.
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mqtt_dashboard.bus.audit_store import AuditStore
 from mqtt_dashboard.bus.auth_store import AuthStore
 from mqtt_dashboard.bus.connection import Client, open_client, plain_errors
 from mqtt_dashboard.bus.dashboard_history import DashboardHistory
@@ -56,6 +57,10 @@ class DashboardStore:
         self.topic_history = TopicHistory(self._client, self.channels, self.address)
         self.orders = DashboardOrders(self._client, self.channels, self.address)
         self.auth = AuthStore(self._client, self.channels, self.address)
+
+    def audit(self, key: bytes | None, limit: int) -> AuditStore:
+        """Return the audit record; each worker needs one of its own, and only one."""
+        return AuditStore(self._client, self.channels, self.address, key, limit)
 
     def topics_for(self, grant: Grant) -> DashboardTopics | ReadableTopics:
         """Return the topic index as somebody may read it; it holds no topic that begins with $."""

@@ -12,7 +12,7 @@ import click
 
 from mqtt_dashboard import __version__
 
-COMMANDS: Final = ("serve", "up", "doctor", "users", "tokens", "tail", "pub", "demo")
+COMMANDS: Final = ("serve", "up", "doctor", "users", "tokens", "audit", "tail", "pub", "demo")
 
 EPILOG: Final = """
 \b

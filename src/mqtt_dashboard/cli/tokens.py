@@ -57,7 +57,7 @@ def create(
     except msgspec.ValidationError as error:
         click.echo(str(error), err=True)
         sys.exit(accounts_of.EXIT_REFUSED)
-    with accounts_of.opened() as accounts:
+    with accounts_of.opened("token_add", label, f"role {role}") as accounts:
         text, info = accounts.create_token(request, "command line")
     click.echo(f"made {info.id} ({label}, {role}); it is shown only here:", err=True)
     click.echo(text)
@@ -80,6 +80,6 @@ def list_tokens() -> None:
 @click.argument("identity")
 def revoke(identity: str) -> None:
     """Revoke a token by its id."""
-    with accounts_of.opened() as accounts:
+    with accounts_of.opened("token_revoke", identity) as accounts:
         accounts.revoke_token(identity)
     click.echo(f"revoked {identity}")

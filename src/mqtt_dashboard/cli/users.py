@@ -67,7 +67,7 @@ def add(
         read=list(read) or None,
         publish=list(publish) or None,
     )
-    with accounts_of.opened() as accounts:
+    with accounts_of.opened("user_add", name, f"role {role}") as accounts:
         accounts.add(request)
     _tell(f"added {name} as {role}", password, show=show)
 
@@ -78,7 +78,7 @@ def add(
 def passwd(name: str, *, generate: bool) -> None:
     """Set a user's password; all sessions of that user end."""
     password, show = accounts_of.new_password(generate=generate)
-    with accounts_of.opened() as accounts:
+    with accounts_of.opened("user_change", name, "a new password") as accounts:
         accounts.change(name, _request(UserChange, password=password))
     _tell(f"changed the password of {name}", password, show=show)
 
@@ -91,7 +91,7 @@ def passwd(name: str, *, generate: bool) -> None:
 def set_role(name: str, role: Role, read: tuple[str, ...], publish: tuple[str, ...]) -> None:
     """Set a user's role and filters; without filters those of the role hold."""
     change = UserChange(role=role, read=list(read) or None, publish=list(publish) or None)
-    with accounts_of.opened() as accounts:
+    with accounts_of.opened("user_change", name, f"role: {role}") as accounts:
         accounts.change(name, change)
     click.echo(f"{name} is {role} now")
 
@@ -100,7 +100,7 @@ def set_role(name: str, role: Role, read: tuple[str, ...], publish: tuple[str, .
 @click.argument("name")
 def remove(name: str) -> None:
     """Remove a user; the last administrator stays."""
-    with accounts_of.opened() as accounts:
+    with accounts_of.opened("user_remove", name) as accounts:
         accounts.remove(name)
     click.echo(f"removed {name}")
 

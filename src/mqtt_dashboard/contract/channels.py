@@ -199,3 +199,19 @@ class RedisChannels:
     def auth_failures(self, bucket: str) -> str:
         """Return the hash that counts failed sign-ins of a bucket of names or addresses."""
         return f"{self.prefix}auth:failures:{bucket}"
+
+    # Audit -----------------------------------------------------------------------------------
+    @cached_property
+    def audit(self) -> str:
+        """Stream of `AuditEntry` in JSON, field ``d``; ``l`` its link, ``b`` that before it."""
+        return f"{self.prefix}audit"
+
+    @cached_property
+    def audit_head(self) -> str:
+        """Hash with ``seq`` and ``link`` of the newest entry of the audit record."""
+        return f"{self.prefix}audit:head"
+
+    @cached_property
+    def audit_open(self) -> str:
+        """Hash command id -> entry: published, and the outcome is not in the audit record yet."""
+        return f"{self.prefix}audit:open"

@@ -10,7 +10,14 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from mqtt_dashboard.contract import CONTRACT_VERSION, api, export_auth, history, system
+from mqtt_dashboard.contract import (
+    CONTRACT_VERSION,
+    api,
+    export_audit,
+    export_auth,
+    history,
+    system,
+)
 from mqtt_dashboard.contract.command_routes import COMMAND_ROUTES
 from mqtt_dashboard.contract.routes import Query, Route
 
@@ -237,6 +244,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     *COMMAND_ROUTES,
     *export_auth.ROUTES,
+    *export_audit.ROUTES,
 )
 
 

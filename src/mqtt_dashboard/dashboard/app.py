@@ -14,6 +14,7 @@ import flask
 from gevent import monkey
 
 from flask_socketio import SocketIO
+from mqtt_dashboard.bus.audit_store import AuditStore
 from mqtt_dashboard.bus.dashboard_orders import Bounds
 from mqtt_dashboard.bus.dashboard_store import DashboardStore
 from mqtt_dashboard.clock import Clock
@@ -21,6 +22,7 @@ from mqtt_dashboard.config import DashboardSettings
 from mqtt_dashboard.config_auth import AuthSettings
 from mqtt_dashboard.config_page import PageSettings
 from mqtt_dashboard.dashboard import responses, websocket, wire
+from mqtt_dashboard.dashboard.audit import Auditor
 from mqtt_dashboard.dashboard.auth import parts as sign_in
 from mqtt_dashboard.dashboard.auth.guard import SocketDoor
 from mqtt_dashboard.dashboard.auth.publishing import JudgedPublisher
@@ -37,6 +39,7 @@ from mqtt_dashboard.dashboard.publisher import Publisher
 from mqtt_dashboard.dashboard.results import ResultBoard, ResultFollower
 from mqtt_dashboard.dashboard.resume import Resumer
 from mqtt_dashboard.dashboard.routes import (
+    audit,
     auth,
     broker,
     clients,
@@ -127,8 +130,9 @@ def create_app(
     board = ResultBoard(fanout, counters)
     bounds = Bounds(settings.command_limit, settings.command_bytes, settings.command_ttl)
     commander = Commander(store.orders, state, board, clock, counters, bounds)
+    auditor = Auditor(_audit_store(store, auth_settings), store.orders, clock, counters)
     publisher = JudgedPublisher(
-        Publisher(commander, state, counters, settings.publish_timeout), commander
+        Publisher(commander, state, counters, settings.publish_timeout), commander, auditor
     )
     nudge = threading.Event()
     owner = f"dashboard-{uuid.uuid4().hex[:12]}"
@@ -137,7 +141,7 @@ def create_app(
     heartbeat = Heartbeat(store, state, interests, counters, nudge)
     event_follower = EventFollower(store, state, fanout, counters, nudge)
     log_follower = LogFollower(store, fanout, counters)
-    result_follower = ResultFollower(store, state, board, clock, counters)
+    result_follower = ResultFollower(store, state, board, clock, counters, auditor)
     pulse = Pulse(state, fanout, clock, heartbeat.beaten)
     loops = (
         Loop("heartbeat", heartbeat.turn, clock, counters, heartbeat.failed),
@@ -160,6 +164,7 @@ def create_app(
         fanout=fanout,
         publisher=publisher,
         commander=commander,
+        auditor=auditor,
         census=census,
         auth=identity,
         loops=loops,
@@ -178,6 +183,12 @@ def create_app(
     )
     app.extensions[EXTENSION] = Worker(parts, interests, outlet, stopping)
     return app
+
+
+def _audit_store(store: DashboardStore, settings: AuthSettings) -> AuditStore:
+    key = settings.audit_key
+    secret = None if key is None else key.get_secret_value().encode()
+    return store.audit(secret, settings.audit_limit)
 
 
 def worker_of(app: flask.Flask) -> Worker:
@@ -222,6 +233,7 @@ def _register(app: flask.Flask, parts: Parts, answer_headers: dict[str, str]) ->
         auth,
         users,
         tokens,
+        audit,
     ):
         app.register_blueprint(module.blueprint(parts))
     app.register_blueprint(openapi.blueprint())

@@ -8,6 +8,7 @@ from mqtt_dashboard.bus.dashboard_store import DashboardStore
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.config import DashboardSettings, RedisSettings
 from mqtt_dashboard.config_page import PageSettings
+from mqtt_dashboard.dashboard.audit import Auditor
 from mqtt_dashboard.dashboard.auth.parts import AuthParts
 from mqtt_dashboard.dashboard.auth.publishing import JudgedPublisher
 from mqtt_dashboard.dashboard.census import Census
@@ -32,6 +33,7 @@ class Parts:
     fanout: Fanout
     publisher: JudgedPublisher
     commander: Commander
+    auditor: Auditor
     census: Census
     auth: AuthParts
     loops: tuple[Loop, ...]

@@ -37,15 +37,17 @@ class Publisher:
         request: PublishRequest,
         accepted: Callable[[str], None] = lambda _id: None,
         policy: CommandPolicy | None = None,
+        identity: str | None = None,
     ) -> PublishReply:
         """Publish one message; ``accepted`` is told the id once it was accepted.
 
-        ``policy`` says in whose name; the bridge judges by it again.
+        ``policy`` says in whose name; the bridge judges by it again. ``identity`` is the id the
+        command gets, else it is a new one.
 
         Raise `FieldRefusedError` or `UnavailableError` when nothing was sent.
         """
         started = time.monotonic()
-        identity = uuid.uuid4().hex
+        identity = identity or uuid.uuid4().hex
         command = CommandRequest(
             topic=request.topic,
             payload=request.payload,

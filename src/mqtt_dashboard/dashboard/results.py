@@ -15,6 +15,7 @@ from mqtt_dashboard.bus.dashboard_store import DashboardStore
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.contract import codec, events
 from mqtt_dashboard.contract.orders import CommandRecord, CommandResult
+from mqtt_dashboard.dashboard.audit import Auditor
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.fanout import Fanout
 from mqtt_dashboard.dashboard.state import ReadModel
@@ -93,12 +94,14 @@ class ResultFollower:
         board: ResultBoard,
         clock: Clock,
         counters: Counters,
+        auditor: Auditor,
     ) -> None:
         self._store = store
         self._state = state
         self._board = board
         self._clock = clock
         self._counters = counters
+        self._auditor = auditor
         self._position: str | None = None
         self._asked_at = float("-inf")
 
@@ -115,6 +118,8 @@ class ResultFollower:
                 self._counters.add("unreadable", "command_results")
             else:
                 self._board.told(result)
+                self._auditor.result(result)
+        self._auditor.sweep()
 
     def failed(self, _error: BusError) -> None:
         """Start anew once Redis answers again; it may be another one then."""

@@ -18,6 +18,8 @@ export const app: Texts<typeof en> = {
     clients: "Clients",
     publish: "Senden",
     system: "System",
+    people: "Benutzer",
+    audit: "Protokoll",
     missing: "Nicht gefunden",
   },
   connection: "Verbindung",

@@ -15,6 +15,8 @@ export const app = {
     clients: "Clients",
     publish: "Publish",
     system: "System",
+    people: "Users",
+    audit: "Audit",
     missing: "Not found",
   },
   connection: "Connection",

@@ -1,12 +1,14 @@
 // English, the language every other is measured against; one file per part of the page.
 
 import { app } from "./app";
+import { audit } from "./audit";
 import { auth } from "./auth";
 import { clients } from "./clients";
 import { monitor } from "./monitor";
 import { overview } from "./overview";
 import { parts } from "./parts";
 import { payload } from "./payload";
+import { people } from "./people";
 import { publish } from "./publish";
 import { shell } from "./shell";
 import { system } from "./system";
@@ -14,12 +16,14 @@ import { topics } from "./topics";
 
 export const en = {
   app,
+  audit,
   auth,
   clients,
   monitor,
   overview,
   parts,
   payload,
+  people,
   publish,
   shell,
   system,

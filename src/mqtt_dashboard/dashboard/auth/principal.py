@@ -38,7 +38,7 @@ class Principal:
     """Somebody who was recognised, by ``kind`` of sign-in.
 
     ``session`` is the digest of a session, ``token`` the id of an API token; either can be
-    revoked. ``expires_at`` is a Unix time.
+    revoked. ``expires_at`` is a Unix time, ``address`` where the request came from.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Principal:
     session: str | None = field(default=None, repr=False)
     token: str | None = None
     expires_at: float | None = None
+    address: str | None = field(default=None, compare=False)
 
     def has_role(self, role: Role) -> bool:
         """Tell whether this one has at least a role."""

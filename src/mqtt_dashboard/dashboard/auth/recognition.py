@@ -45,6 +45,9 @@ class Recognition:
 
     def of(self, environ: Environ) -> Principal:
         """Return who sends a request; raise `SignInError` when nobody known does."""
+        return _with(self._who(environ), address=self.addresses.of(environ))
+
+    def _who(self, environ: Environ) -> Principal:
         if not self.required:
             return ANONYMOUS
         authorization = environ.get("HTTP_AUTHORIZATION")
@@ -61,14 +64,17 @@ class Recognition:
     def again(self, principal: Principal) -> Principal | None:
         """Return somebody recognised before as that one is now; None when no more."""
         try:
-            if principal.token is not None:
-                return self._token_principal(self._store.token(principal.token))
-            if principal.session is not None:
-                return self._by_session(principal.session)
-            if principal.kind == "proxy":
-                return self._proxy_principal(principal.name)
+            return _with(self._now(principal), address=principal.address)
         except SignInError:
             return None
+
+    def _now(self, principal: Principal) -> Principal:
+        if principal.token is not None:
+            return self._token_principal(self._store.token(principal.token))
+        if principal.session is not None:
+            return self._by_session(principal.session)
+        if principal.kind == "proxy":
+            return self._proxy_principal(principal.name)
         return principal
 
     def by_secret(self, secret: str) -> Principal:

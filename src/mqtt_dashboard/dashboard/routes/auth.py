@@ -1,5 +1,7 @@
 """Sign in, sign out, who am I, my sessions, my password."""
 
+from dataclasses import replace
+
 import flask
 
 from mqtt_dashboard.contract.auth import (
@@ -21,6 +23,7 @@ from mqtt_dashboard.dashboard.auth.principal import (
 )
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.responses import refuse, reply
+from mqtt_dashboard.errors import BusError
 
 PUBLIC_ID_CHARACTERS = 16
 
@@ -65,13 +68,26 @@ class Desk:
             return refuse(409, "no_sign_in", "nobody needs to sign in here (AUTH_MODE)")
         request = bodies.read(LoginRequest)
         agent = flask.request.headers.get("User-Agent", "")
-        secret, _ = self._auth.sign_in.login(request, self._parts.address(), agent)
+        address = self._parts.address()
+        try:
+            secret, session = self._auth.sign_in.login(request, address, agent)
+        except SignInError as error:
+            # What is no user's name may have been a password.
+            name = request.name if self._auth.store.user(request.name) else ""
+            self._parts.auditor.refused_sign_in(name, address, str(error))
+            raise
+        principal = replace(self._auth.recognition.by_secret(secret), address=address)
+        try:
+            self._parts.auditor.signed_in(principal)
+        except BusError:
+            self._sessions.end(digest_of(secret), session.user)
+            raise
         self._end_current()
         return self._with_session(secret)
 
     def logout(self) -> flask.Response:
         """Answer ``POST /api/auth/logout``; fine also when there is no session any more."""
-        self._end_current()
+        self._sign_out()
         answer = reply(MeReply(mode=self._mode, signed_in=False))
         self._set_cookie(answer, "", max_age=0)
         return answer
@@ -88,7 +104,8 @@ class Desk:
         except SignInError as error:
             return refuse(422, "invalid", str(error), "old")
         change = UserChange(password=request.new)
-        self._auth.accounts.change(principal.name, change)
+        with self._parts.auditor.deed(principal, "password", principal.name):
+            self._auth.accounts.change(principal.name, change)
         user = self._auth.store.user(principal.name)
         if user is None:
             raise SignInError("you were removed meanwhile")
@@ -120,14 +137,18 @@ class Desk:
         """Answer ``DELETE /api/auth/sessions``: the one named by ``id``, else all but this one."""
         principal, wanted = current(), flask.request.args.get("id")
         known = [] if principal.session is None else self._sessions.of_user(principal.name)
-        ended = 0
-        for digest, _ in known:
-            named = digest[:PUBLIC_ID_CHARACTERS] == wanted
-            if named or (wanted is None and digest != principal.session):
-                self._sessions.end(digest, principal.name)
-                ended += 1
-        if wanted is not None and not ended:
+        chosen = [
+            digest
+            for digest, _ in known
+            if digest[:PUBLIC_ID_CHARACTERS] == wanted
+            or (wanted is None and digest != principal.session)
+        ]
+        if wanted is not None and not chosen:
             return refuse(404, "not_found", "you have no such session", "id")
+        detail = f"{len(chosen)} sessions"
+        with self._parts.auditor.deed(principal, "sessions_end", principal.name, detail):
+            for digest in chosen:
+                self._sessions.end(digest, principal.name)
         return self.sessions()
 
     @property
@@ -151,6 +172,15 @@ class Desk:
         answer = reply(self._who(principal))
         self._set_cookie(answer, secret)
         return answer
+
+    def _sign_out(self) -> None:
+        try:
+            principal = self._auth.recognition.of(flask.request.environ)
+        except SignInError:
+            return
+        if principal.session is not None:
+            with self._parts.auditor.deed(principal, "sign_out", principal.name):
+                self._end_current()
 
     def _end_current(self) -> None:
         secret = self._auth.recognition.session_secret(flask.request.environ)

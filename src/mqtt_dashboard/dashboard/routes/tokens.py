@@ -22,12 +22,15 @@ def blueprint(parts: Parts) -> flask.Blueprint:
 
     @routes.post("")
     def create() -> flask.Response:
-        text, info = accounts.create_token(bodies.read(TokenCreate), current().name)
+        request = bodies.read(TokenCreate)
+        with parts.auditor.deed(current(), "token_add", request.label, f"role {request.role}"):
+            text, info = accounts.create_token(request, current().name)
         return reply(TokenCreated(token=text, info=info), 201)
 
     @routes.delete("/<identity>")
     def revoke(identity: str) -> flask.Response:
-        accounts.revoke_token(identity)
+        with parts.auditor.deed(current(), "token_revoke", identity):
+            accounts.revoke_token(identity)
         return reply(TokensReply(tokens=accounts.tokens()))
 
     return routes

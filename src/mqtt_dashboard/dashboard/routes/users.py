@@ -1,10 +1,12 @@
 """Users, for administrators."""
 
 import flask
+from msgspec import UNSET
 
 from mqtt_dashboard.contract.auth import UserChange, UserCreate, UsersReply
 from mqtt_dashboard.dashboard import bodies
 from mqtt_dashboard.dashboard.auth.accounts import AccountError, UnknownAccountError
+from mqtt_dashboard.dashboard.auth.guard import current
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.responses import refuse, reply
 
@@ -21,18 +23,33 @@ def blueprint(parts: Parts) -> flask.Blueprint:
 
     @routes.post("")
     def add() -> flask.Response:
-        return reply(accounts.add(bodies.read(UserCreate)), 201)
+        request = bodies.read(UserCreate)
+        with parts.auditor.deed(current(), "user_add", request.name, f"role {request.role}"):
+            return reply(accounts.add(request), 201)
 
     @routes.patch("/<name>")
     def change(name: str) -> flask.Response:
-        return reply(accounts.change(name, bodies.read(UserChange)))
+        request = bodies.read(UserChange)
+        with parts.auditor.deed(current(), "user_change", name, _in_words(request)):
+            return reply(accounts.change(name, request))
 
     @routes.delete("/<name>")
     def remove(name: str) -> flask.Response:
-        accounts.remove(name)
+        with parts.auditor.deed(current(), "user_remove", name):
+            accounts.remove(name)
         return reply(UsersReply(users=accounts.users()))
 
     return routes
+
+
+def _in_words(change: UserChange) -> str:
+    """Say what is to be changed; of a password only that it is."""
+    told = []
+    for name in change.__struct_fields__:
+        value = getattr(change, name)
+        if value is not UNSET:
+            told.append("a new password" if name == "password" else f"{name}: {value}")
+    return ", ".join(told)
 
 
 def install_refusals(routes: flask.Blueprint) -> None:

@@ -1,0 +1,150 @@
+"""The audit record in Redis: a stream that only grows at its end, each entry tied to the last.
+
+An entry's stream id is its number. The link is made here, not in Redis, which knows no SHA-256; the
+script takes an entry only if it is tied to the newest one, so several workers write one chain.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mqtt_dashboard.bus.connection import Client, plain_errors
+from mqtt_dashboard.contract import codec
+from mqtt_dashboard.contract.audit import AuditEntry, ChainedEntry, link_of
+from mqtt_dashboard.contract.channels import RedisChannels
+from mqtt_dashboard.errors import BusError, ContractError
+
+# Somebody else is always the one who got through, so this is enough for any number of workers.
+ATTEMPTS: Final = 50
+PAGE: Final = 1000
+
+# KEYS stream, head, open. ARGV link before, link, number, document, entries kept, command opened by
+# this entry or '', command closed by it or ''. A command is closed once, whoever comes first.
+_APPEND: Final = """
+local open = KEYS[3]
+if ARGV[7] ~= '' and redis.call('HEXISTS', open, ARGV[7]) == 0 then return {'closed'} end
+local link = redis.call('HGET', KEYS[2], 'link') or ''
+local seq = redis.call('HGET', KEYS[2], 'seq') or '0'
+if link ~= ARGV[1] or tonumber(seq) + 1 ~= tonumber(ARGV[3]) then return {'moved', seq, link} end
+redis.call('XADD', KEYS[1], ARGV[3] .. '-0', 'd', ARGV[4], 'l', ARGV[2], 'b', ARGV[1])
+redis.call('HSET', KEYS[2], 'seq', ARGV[3], 'link', ARGV[2])
+local first = tonumber(ARGV[3]) - tonumber(ARGV[5]) + 1
+if first > tonumber(redis.call('HGET', KEYS[2], 'first') or '1') then
+  redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f-0', first))
+  redis.call('HSET', KEYS[2], 'first', string.format('%.0f', first))
+end
+if ARGV[6] ~= '' then redis.call('HSET', open, ARGV[6], ARGV[3]) end
+if ARGV[7] ~= '' then redis.call('HDEL', open, ARGV[7]) end
+return {'done'}
+"""
+
+
+@dataclass(frozen=True)
+class Head:
+    """Number and link of the newest entry (0 and "" for none), and the oldest that is kept."""
+
+    seq: int
+    link: str
+    first: int
+
+
+class AuditStore:
+    """The record as the dashboard writes and reads it; errors are `BusError`."""
+
+    def __init__(
+        self, client: Client, channels: RedisChannels, address: str, key: bytes | None, limit: int
+    ) -> None:
+        self._client = client
+        self._address = address
+        self._key = key
+        self.limit = limit
+        self._stream, self._head = channels.audit, channels.audit_head
+        self._open = channels.audit_open
+        self._append = client.register_script(_APPEND)
+        self._lock = threading.Lock()
+        self._seq, self._link = 0, ""
+
+    @property
+    def keyed(self) -> bool:
+        """Whether links are made with a key."""
+        return self._key is not None
+
+    def append(
+        self, make: Callable[[int], AuditEntry], *, opens: str = "", closes: str = ""
+    ) -> int | None:
+        """Write the entry that ``make`` returns for its number; return the number.
+
+        ``opens`` names a command whose outcome is to follow, ``closes`` one whose outcome this is:
+        None when somebody else told it before.
+        """
+        # One at a time in this worker: each would make the others' links stale.
+        with self._lock:
+            for _ in range(ATTEMPTS):
+                seq, before = self._seq + 1, self._link
+                document = codec.encode(make(seq))
+                link = link_of(before, document, self._key)
+                arguments: list[Any] = [before, link, seq, document, self.limit, opens, closes]
+                with plain_errors(self._address):
+                    answer: Any = self._append(
+                        keys=[self._stream, self._head, self._open], args=arguments
+                    )
+                if answer[0] == b"closed":
+                    return None
+                if answer[0] == b"done":
+                    self._seq, self._link = seq, link
+                    return seq
+                self._seq, self._link = int(answer[1]), answer[2].decode()
+        raise BusError("the audit record was written by too many others at once; try again")
+
+    def head(self) -> Head:
+        """Return what the record must reach from and to."""
+        with plain_errors(self._address):
+            found: Any = self._client.hmget(self._head, "seq", "link", "first")
+        seq, link, first = found
+        return Head(int(seq or 0), (link or b"").decode(), int(first or 1))
+
+    def back_from(self, seq: int | None, count: int) -> list[ChainedEntry]:
+        """Return up to ``count`` entries before a number (None: the newest), the newest first."""
+        last = "+" if seq is None else f"({seq}-0"
+        with plain_errors(self._address):
+            found: Any = self._client.xrevrange(self._stream, max=last, count=count)
+        return [_chained(fields) for _, fields in found]
+
+    def raw(self) -> Iterator[tuple[int, bytes, str, str]]:
+        """Yield number, document, link and link before of every entry, the oldest first."""
+        position = "-"
+        while True:
+            with plain_errors(self._address):
+                found: Any = self._client.xrange(self._stream, min=position, count=PAGE)
+            if not found:
+                return
+            for identity, fields in found:
+                document, link, before = (fields.get(name, b"") for name in (b"d", b"l", b"b"))
+                yield _number(identity), document, link.decode(), before.decode()
+            position = f"({found[-1][0].decode()}"
+
+    def fits(self, before: str, document: bytes, link: str) -> bool:
+        """Tell whether a link ties a document to the link before it."""
+        return link_of(before, document, self._key) == link
+
+    def open_commands(self) -> dict[str, int]:
+        """Return the commands whose outcome was not told yet, with the entry that opened each."""
+        with plain_errors(self._address):
+            found: Any = self._client.hgetall(self._open)
+        return {name.decode(): int(seq) for name, seq in found.items()}
+
+
+def _number(identity: bytes) -> int:
+    return int(identity.split(b"-")[0])
+
+
+def _chained(fields: dict[bytes, bytes]) -> ChainedEntry:
+    try:
+        return ChainedEntry(
+            entry=codec.decode(fields[b"d"], AuditEntry),
+            link=fields[b"l"].decode(),
+            before=fields[b"b"].decode(),
+        )
+    except (ContractError, KeyError, UnicodeDecodeError) as error:
+        raise BusError("an entry of the audit record in Redis cannot be read") from error

@@ -1,0 +1,96 @@
+"""`mqtt-dashboard audit`: read and prove the record of who did what."""
+
+import sys
+from datetime import UTC, datetime
+
+import click
+import msgspec
+
+from mqtt_dashboard.bus.audit_store import AuditStore
+from mqtt_dashboard.cli.accounts_of import audit_store
+from mqtt_dashboard.contract.audit import ChainedEntry
+from mqtt_dashboard.dashboard import audit_trail
+from mqtt_dashboard.dashboard.audit_trail import Search
+from mqtt_dashboard.errors import BusError
+
+
+@click.group("audit")
+@click.pass_context
+def command(context: click.Context) -> None:
+    """Read the record of who did what, straight from Redis.
+
+    \b
+    Examples:
+      mqtt-dashboard audit tail --who ada
+      mqtt-dashboard audit verify
+      mqtt-dashboard audit export --format csv > audit.csv
+    """
+    context.obj = audit_store()
+
+
+@command.command("tail")
+@click.option("--lines", "-n", default=20, show_default=True, help="How many.")
+@click.option("--who", help="Done by, or to, this user or token:label.")
+@click.option("--action", help="publish, sign_in, user_change, …")
+@click.option("--topic", help="A part of the topic.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document per line.")
+@click.pass_obj
+def tail(
+    store: AuditStore,
+    lines: int,
+    who: str | None,
+    action: str | None,
+    topic: str | None,
+    as_json: bool,
+) -> None:
+    """Show the newest entries, the newest last."""
+    try:
+        search = Search(who=who, action=action, topic=topic)
+        found, _, _ = audit_trail.page(store, search, None, max(1, lines))
+    except BusError as error:
+        raise click.ClickException(error.reason) from error
+    for one in reversed(found):
+        click.echo(msgspec.json.encode(one).decode() if as_json else _line(one))
+
+
+@command.command("verify")
+@click.option("--json", "as_json", is_flag=True, help="The verdict as JSON.")
+@click.pass_obj
+def verify(store: AuditStore, as_json: bool) -> None:
+    """Follow the chain from the oldest entry to the newest; status 1 when it is broken."""
+    try:
+        verdict = audit_trail.verify(store)
+    except BusError as error:
+        raise click.ClickException(error.reason) from error
+    if as_json:
+        click.echo(msgspec.json.encode(verdict).decode())
+    elif verdict.ok:
+        click.echo(f"whole: {verdict.checked} entries, {verdict.first} to {verdict.last}")
+        click.echo(f"newest link: {verdict.link}")
+    else:
+        click.echo(f"broken at entry {verdict.broken_at}: {verdict.reason}")
+    if not verdict.ok:
+        sys.exit(1)
+
+
+@command.command("export")
+@click.option("--format", "kind", type=click.Choice(["jsonl", "csv"]), default="jsonl")
+@click.pass_obj
+def export(store: AuditStore, kind: str) -> None:
+    """Write the whole record, the oldest first."""
+    lines = audit_trail.json_lines if kind == "jsonl" else audit_trail.comma_separated
+    try:
+        for line in lines(store):
+            click.echo(line.decode(), nl=False)
+    except BusError as error:
+        raise click.ClickException(error.reason) from error
+
+
+def _line(one: ChainedEntry) -> str:
+    entry = one.entry
+    at = datetime.fromtimestamp(entry.at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    what = [entry.action, entry.outcome, entry.topic or entry.target, entry.detail]
+    words = [at, f"#{entry.seq}", entry.who or (f"of #{entry.of}" if entry.of else "-")]
+    words += [part for part in what if part]
+    # What strangers wrote must not steer the terminal.
+    return "  ".join(word if word.isprintable() else repr(word) for word in words)
