@@ -12,6 +12,8 @@ export class ApiError extends Error {
     message: string,
     readonly status: number,
     readonly field: string | null = null,
+    /** The server's short word for the refusal. */
+    readonly code: string | null = null,
   ) {
     super(message);
   }
@@ -32,11 +34,15 @@ export async function get<T>(path: string, query: Query = {}, signal?: AbortSign
 }
 
 /** Send a document and return the answer. */
-export async function post<T>(path: string, body: unknown): Promise<T> {
+export async function post<T>(
+  path: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<T> {
   return read<T>(() =>
     fetch(address(path), {
       method: "POST",
-      headers: { "Content-Type": "application/json" },
+      headers: { "Content-Type": "application/json", ...headers },
       body: JSON.stringify(body),
     }),
   );
@@ -54,5 +60,5 @@ async function read<T>(ask: () => Promise<Response>, signal?: AbortSignal): Prom
   if (answer.ok) return (await answer.json()) as T;
   const refusal = (await answer.json().catch(() => null)) as ErrorReply | null;
   const message = refusal?.message ?? t("shell.answered", { status: answer.status });
-  throw new ApiError(message, answer.status, refusal?.field ?? null);
+  throw new ApiError(message, answer.status, refusal?.field ?? null, refusal?.error ?? null);
 }

@@ -24,6 +24,10 @@ class UnavailableError(DashboardError):
     """The request was not served now; the text says whether anything was accepted."""
 
 
+class NoRoomError(UnavailableError):
+    """Nothing was accepted, because as much as is allowed is kept already."""
+
+
 class KeyTakenError(DashboardError):
     """The Idempotency-Key stands for another command."""
 
@@ -74,7 +78,7 @@ class Commander:
             raise UnavailableError(f"not known to be accepted: {error.reason}{advice}") from error
         self._counters.add("commands", accepted.verdict)
         if accepted.verdict == "full":
-            raise UnavailableError(
+            raise NoRoomError(
                 f"not accepted: {accepted.told} are kept already, and there is no room for more"
             )
         if accepted.verdict == "differs":

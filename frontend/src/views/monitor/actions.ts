@@ -3,6 +3,7 @@
 import type { RouteLocationRaw } from "vue-router";
 import type { MessageReceived } from "@/contract/types";
 import { payloadBytes } from "@/format/payload";
+import { queryOf } from "@/publish/address";
 
 /** Put text on the clipboard; false when the browser does not let us. */
 export async function copy(text: string): Promise<boolean> {
@@ -38,15 +39,12 @@ export function toTopics(message: MessageReceived): RouteLocationRaw {
   return { name: "topics", query: { topic: message.topic } };
 }
 
-// Longer addresses are refused by some proxies.
-const PAYLOAD_IN_ADDRESS = 1500;
-
 /** The Publish page with this message in its form, as far as an address can hold it. */
 export function toPublish(message: MessageReceived): RouteLocationRaw {
-  const query: Record<string, string> = { topic: message.topic };
-  const { payload } = message;
-  if (message.encoding === "utf8" && !message.truncated && payload.length <= PAYLOAD_IN_ADDRESS)
-    query.payload = payload;
-  if (message.retain) query.retain = "1";
-  return { name: "publish", query };
+  const { topic, payload, encoding, qos, retain, properties } = message;
+  const cut = message.truncated ?? false;
+  return {
+    name: "publish",
+    query: queryOf({ topic, payload, encoding, qos, retain, cut, properties }),
+  };
 }

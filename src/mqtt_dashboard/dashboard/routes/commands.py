@@ -14,7 +14,7 @@ from mqtt_dashboard.contract.orders import (
     CommandsReply,
 )
 from mqtt_dashboard.dashboard.auth.guard import current
-from mqtt_dashboard.dashboard.commander import KeyTakenError, UnavailableError
+from mqtt_dashboard.dashboard.commander import KeyTakenError, NoRoomError, UnavailableError
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.responses import read_body, refuse, reply
 from mqtt_dashboard.errors import FieldRefusedError, QueueFullError
@@ -52,6 +52,8 @@ def _answer(serve: Callable[[], flask.Response]) -> flask.Response:
         return refuse(status, "invalid", str(error), error.field)
     except KeyTakenError as error:
         return refuse(409, "key_taken", str(error), KEY)
+    except NoRoomError as error:
+        return refuse(503, "full", str(error))
     except (UnavailableError, QueueFullError) as error:
         return refuse(503, "unavailable", str(error))
 
