@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,18 +44,25 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@contextmanager
+def running_system(folder: Path, broker_extra: str = "", **bridge: str) -> Iterator[System]:
+    """Run everything and wait until messages flow; ``bridge`` are variables of the bridge."""
+    assert STATIC.exists(), "the page is not built; `make ui` builds it"
+    broker, redis = Broker(folder, extra=broker_extra), RedisServer(folder)
+    with running(broker, redis):
+        process = BridgeProcess(folder, broker.port, redis, **bridge)
+        dashboard = DashboardServer(folder, redis.port)
+        with running(process, dashboard):
+            process.wait_ready()
+            dashboard.wait_ready()
+            yield System(broker, redis, process, dashboard)
+
+
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[System]:
     """Run everything, fresh for each test, and wait until messages flow."""
-    assert STATIC.exists(), "the page is not built; `make ui` builds it"
-    broker, redis = Broker(tmp_path), RedisServer(tmp_path)
-    with running(broker, redis):
-        bridge = BridgeProcess(tmp_path, broker.port, redis)
-        dashboard = DashboardServer(tmp_path, redis.port)
-        with running(bridge, dashboard):
-            bridge.wait_ready()
-            dashboard.wait_ready()
-            yield System(broker, redis, bridge, dashboard)
+    with running_system(tmp_path) as system:
+        yield system
 
 
 @pytest.fixture
