@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode
 from mqtt_dashboard import broker_url
 from mqtt_dashboard.config_auth import AUTH_SECRETS, AuthMode, AuthSettings
 from mqtt_dashboard.config_base import Settings, split_list
+from mqtt_dashboard.config_cli import CLI_SECRETS, CliSettings
 from mqtt_dashboard.config_page import PageSettings
 from mqtt_dashboard.contract import topics
 from mqtt_dashboard.contract.channels import DEFAULT_PREFIX
@@ -34,6 +35,7 @@ SECRETS = (
     "EMQX_API_KEY",
     "EMQX_API_SECRET",
     *AUTH_SECRETS,
+    *CLI_SECRETS,
 )
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _CLIENT_ID = re.compile(r"\A[^\x00-\x1f\x7f]{1,256}\Z")
@@ -355,6 +357,7 @@ SETTINGS_CLASSES: tuple[type[Settings], ...] = (
     PageSettings,
     AuthSettings,
     LogSettings,
+    CliSettings,
 )
 
 

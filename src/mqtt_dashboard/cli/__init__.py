@@ -12,7 +12,20 @@ import click
 
 from mqtt_dashboard import __version__
 
-COMMANDS: Final = ("serve", "up", "doctor", "users", "tokens", "audit", "tail", "pub", "demo")
+COMMANDS: Final = (
+    "serve",
+    "up",
+    "doctor",
+    "pub",
+    "tail",
+    "topics",
+    "users",
+    "tokens",
+    "audit",
+    "config",
+    "completion",
+    "demo",
+)
 
 EPILOG: Final = """
 \b
@@ -20,6 +33,8 @@ Examples:
   mqtt-dashboard serve                              the page on http://127.0.0.1:8082
   MQTT_BROKER_HOST=10.0.0.5 mqtt-bridge             the bridge to a broker, beside it
   DASHBOARD_PORT=9000 mqtt-dashboard serve          another port
+  mqtt-dashboard tail 'lamps/#'                     messages as they come
+  mqtt-dashboard pub lamps/1/set on                 publish, and wait for the result
   mqtt-dashboard COMMAND --help                     more about one command
 
 Everything is configured by environment variables.
