@@ -7,11 +7,11 @@ import click
 import msgspec
 
 from mqtt_dashboard.bus.audit_store import AuditStore
-from mqtt_dashboard.cli.accounts_of import audit_store
+from mqtt_dashboard.cli import recorded, terminal
 from mqtt_dashboard.contract.audit import ChainedEntry
 from mqtt_dashboard.dashboard import audit_trail
 from mqtt_dashboard.dashboard.audit_trail import Search
-from mqtt_dashboard.errors import BusError
+from mqtt_dashboard.errors import BusError, ConfigError
 
 
 @click.group("audit")
@@ -25,7 +25,10 @@ def command(context: click.Context) -> None:
       mqtt-dashboard audit verify
       mqtt-dashboard audit export --format csv > audit.csv
     """
-    context.obj = audit_store()
+    try:
+        context.obj = recorded.stores()[1].store
+    except ConfigError as error:
+        terminal.leave(str(error), terminal.EXIT_USAGE)
 
 
 @command.command("tail")

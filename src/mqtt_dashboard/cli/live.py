@@ -1,4 +1,4 @@
-"""The live channel as the commands read it: in order, by credit, resumed after a lost connection."""
+"""The live channel as the commands read it: in order, by credit, resumed after a break."""
 
 import queue
 import time

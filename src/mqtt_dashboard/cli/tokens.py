@@ -1,13 +1,15 @@
 """`mqtt-dashboard tokens`: API tokens for programs."""
 
 import re
-import sys
 import time
 
 import click
 import msgspec
 
-from mqtt_dashboard.cli import accounts_of
+from mqtt_dashboard.cli import accounts_of, terminal
+from mqtt_dashboard.cli.accounts_of import Place, place_options
+from mqtt_dashboard.cli.server import JSON
+from mqtt_dashboard.cli.terminal import leave, visible
 from mqtt_dashboard.contract.auth import TokenCreate
 from mqtt_dashboard.contract.policy import Role
 
@@ -16,19 +18,27 @@ UNITS = {"m": 60, "h": 3600, "d": 86400}
 
 @click.group(
     "tokens",
+    cls=terminal.Group,
     epilog="""
     \b
     Examples:
       mqtt-dashboard tokens create prometheus --for 365d
       mqtt-dashboard tokens create night-job --role operator --publish 'jobs/#' --for 12h
+      mqtt-dashboard tokens list --url https://mqtt.example --token-file ~/.mqtt-token
       curl -H 'Authorization: Bearer mqd_…' http://127.0.0.1:8082/api/topics
     """,
 )
 def command() -> None:
     """Make, list and revoke API tokens.
 
-    A token is shown once, when it is made; only its SHA-256 is kept. Exit status: 0 done,
-    1 refused, 2 unusable settings.
+    A token is shown once, when it is made; only its SHA-256 is kept.
+
+    Without --url this works on the Redis of the environment (REDIS_HOST, REDIS_PASSWORD,
+    REDIS_PREFIX): no dashboard needs to run and nobody needs to be signed in. With --url it asks
+    that dashboard, in the name of an administrator's token (--token-file, MQTT_DASHBOARD_TOKEN).
+
+    Exit status: 0 done, 1 refused, 2 unusable settings; with --url also 3 no dashboard, 4 not
+    allowed.
     """
 
 
@@ -38,8 +48,17 @@ def command() -> None:
 @click.option("--read", multiple=True, help="Filter that may be read; may be repeated.")
 @click.option("--publish", multiple=True, help="Filter that may be published to.")
 @click.option("--for", "life", default="90d", show_default=True, help="How long: 45m, 12h, 90d.")
+@JSON
+@place_options
 def create(
-    label: str, role: Role, read: tuple[str, ...], publish: tuple[str, ...], life: str
+    label: str,
+    role: Role,
+    read: tuple[str, ...],
+    publish: tuple[str, ...],
+    life: str,
+    place: Place,
+    *,
+    as_json: bool,
 ) -> None:
     """Make a token and print it."""
     parts = re.fullmatch(r"(\d{1,6})([mhd])", life)
@@ -55,31 +74,43 @@ def create(
             TokenCreate,
         )
     except msgspec.ValidationError as error:
-        click.echo(str(error), err=True)
-        sys.exit(accounts_of.EXIT_REFUSED)
-    with accounts_of.opened("token_add", label, f"role {role}") as accounts:
+        leave(str(error), accounts_of.EXIT_REFUSED)
+    with accounts_of.opened(place) as accounts:
         text, info = accounts.create_token(request, "command line")
-    click.echo(f"made {info.id} ({label}, {role}); it is shown only here:", err=True)
-    click.echo(text)
+    if as_json:
+        terminal.say_json({"token": text, "info": info}, indent=2)
+        return
+    terminal.complain(f"made {info.id} ({label}, {role}); it is shown only here:")
+    terminal.say(text)
 
 
 @command.command("list")
-def list_tokens() -> None:
+@JSON
+@place_options
+def list_tokens(place: Place, *, as_json: bool) -> None:
     """List all tokens, without their secrets."""
-    with accounts_of.opened() as accounts:
+    with accounts_of.opened(place) as accounts:
         tokens = accounts.tokens()
+    if as_json:
+        terminal.say_json(tokens, indent=2)
+        return
     for token in tokens:
         end = time.strftime("%Y-%m-%d %H:%M", time.localtime(token.expires_at))
         state = "expired" if token.expired else f"until {end}"
         read, publish = accounts_of.in_words(token.read), accounts_of.in_words(token.publish)
-        line = f"{token.id}\t{token.label}\t{token.role}\t{state}"
-        click.echo(f"{line}\tread {read}\tpublish {publish}")
+        line = f"{token.id}\t{visible(token.label)}\t{token.role}\t{state}"
+        terminal.say(f"{line}\tread {read}\tpublish {publish}")
 
 
 @command.command("revoke")
 @click.argument("identity")
-def revoke(identity: str) -> None:
+@JSON
+@place_options
+def revoke(identity: str, place: Place, *, as_json: bool) -> None:
     """Revoke a token by its id."""
-    with accounts_of.opened("token_revoke", identity) as accounts:
+    with accounts_of.opened(place) as accounts:
         accounts.revoke_token(identity)
-    click.echo(f"revoked {identity}")
+    if as_json:
+        terminal.say_json({"revoked": identity})
+    else:
+        terminal.say(f"revoked {visible(identity)}")

@@ -96,7 +96,7 @@ def _pages(server: Server, query: dict[str, str], limit: int) -> Iterator[TopicI
             asked["after"] = after
         page = server.get("/api/topics", TopicsReply, asked)
         if after is None and page.stale:
-            complain("-- the index is not up to date: no bridge renews it now")
+            complain("-- the index may be out of date: no bridge has renewed it lately")
         yield from page.topics
         left -= len(page.topics)
         after = page.next

@@ -1,13 +1,15 @@
 """`mqtt-dashboard users`: who may sign in, and as what."""
 
-import sys
 from typing import TypeVar
 
 import click
 import msgspec
 
-from mqtt_dashboard.cli import accounts_of
-from mqtt_dashboard.contract.auth import UserChange, UserCreate
+from mqtt_dashboard.cli import accounts_of, terminal
+from mqtt_dashboard.cli.accounts_of import Place, place_options
+from mqtt_dashboard.cli.server import JSON
+from mqtt_dashboard.cli.terminal import leave, visible
+from mqtt_dashboard.contract.auth import UserChange, UserCreate, UserInfo
 from mqtt_dashboard.contract.policy import Role
 
 RequestT = TypeVar("RequestT", UserCreate, UserChange)
@@ -21,9 +23,12 @@ PUBLISH = click.option(
 
 @click.group(
     "users",
+    cls=terminal.Group,
     epilog="""
     \b
     Examples:
+      mqtt-dashboard users add ada --role administrator --generate       the first one
+      mqtt-dashboard users list --url https://mqtt.example --token-file ~/.mqtt-token
       mqtt-dashboard users add ada --role operator --publish 'lamps/#'
       mqtt-dashboard users passwd ada --generate
       mqtt-dashboard users role ada viewer --read 'hall/#'
@@ -32,20 +37,31 @@ PUBLISH = click.option(
 def command() -> None:
     """List and change the users who may sign in.
 
-    Works on the Redis of the environment (REDIS_HOST, REDIS_PASSWORD, REDIS_PREFIX). A password is
-    asked for, or read from standard input. Changes hold at once: open pages that lose rights are
-    cut within a second. Exit status: 0 done, 1 refused, 2 unusable settings.
+    Without --url this works on the Redis of the environment (REDIS_HOST, REDIS_PASSWORD,
+    REDIS_PREFIX): no dashboard needs to run and nobody needs to be signed in, which is how the
+    first administrator is made or a forgotten password set. With --url it asks that dashboard, in
+    the name of an administrator's token (--token-file, MQTT_DASHBOARD_TOKEN). A password is asked
+    for, or read from standard input. Changes hold at once: open pages that lose rights are cut
+    within a second.
+
+    Exit status: 0 done, 1 refused, 2 unusable settings; with --url also 3 no dashboard, 4 not
+    allowed.
     """
 
 
 @command.command("list")
-def list_users() -> None:
+@JSON
+@place_options
+def list_users(place: Place, *, as_json: bool) -> None:
     """List all users with role and filters."""
-    with accounts_of.opened() as accounts:
+    with accounts_of.opened(place) as accounts:
         users = accounts.users()
+    if as_json:
+        terminal.say_json(users, indent=2)
+        return
     for user in users:
         read, publish = accounts_of.in_words(user.read), accounts_of.in_words(user.publish)
-        click.echo(f"{user.name}\t{user.role}\tread {read}\tpublish {publish}")
+        terminal.say(f"{visible(user.name)}\t{user.role}\tread {read}\tpublish {publish}")
 
 
 @command.command("add")
@@ -54,8 +70,17 @@ def list_users() -> None:
 @READ
 @PUBLISH
 @GENERATE
+@JSON
+@place_options
 def add(
-    name: str, role: Role, read: tuple[str, ...], publish: tuple[str, ...], *, generate: bool
+    name: str,
+    role: Role,
+    read: tuple[str, ...],
+    publish: tuple[str, ...],
+    place: Place,
+    *,
+    generate: bool,
+    as_json: bool,
 ) -> None:
     """Add a user; without filters those of the role hold."""
     password, show = accounts_of.new_password(generate=generate)
@@ -67,20 +92,24 @@ def add(
         read=list(read) or None,
         publish=list(publish) or None,
     )
-    with accounts_of.opened("user_add", name, f"role {role}") as accounts:
-        accounts.add(request)
-    _tell(f"added {name} as {role}", password, show=show)
+    with accounts_of.opened(place) as accounts:
+        user = accounts.add(request)
+    _tell(f"added {name} as {role}", user, password if show else None, as_json=as_json)
 
 
 @command.command("passwd")
 @click.argument("name")
 @GENERATE
-def passwd(name: str, *, generate: bool) -> None:
+@JSON
+@place_options
+def passwd(name: str, place: Place, *, generate: bool, as_json: bool) -> None:
     """Set a user's password; all sessions of that user end."""
     password, show = accounts_of.new_password(generate=generate)
-    with accounts_of.opened("user_change", name, "a new password") as accounts:
-        accounts.change(name, _request(UserChange, password=password))
-    _tell(f"changed the password of {name}", password, show=show)
+    change = _request(UserChange, password=password)
+    with accounts_of.opened(place) as accounts:
+        user = accounts.change(name, change)
+    told = f"changed the password of {name}"
+    _tell(told, user, password if show else None, as_json=as_json)
 
 
 @command.command("role")
@@ -88,32 +117,50 @@ def passwd(name: str, *, generate: bool) -> None:
 @click.argument("role", type=accounts_of.ROLES)
 @READ
 @PUBLISH
-def set_role(name: str, role: Role, read: tuple[str, ...], publish: tuple[str, ...]) -> None:
+@JSON
+@place_options
+def set_role(
+    name: str,
+    role: Role,
+    read: tuple[str, ...],
+    publish: tuple[str, ...],
+    place: Place,
+    *,
+    as_json: bool,
+) -> None:
     """Set a user's role and filters; without filters those of the role hold."""
-    change = UserChange(role=role, read=list(read) or None, publish=list(publish) or None)
-    with accounts_of.opened("user_change", name, f"role: {role}") as accounts:
-        accounts.change(name, change)
-    click.echo(f"{name} is {role} now")
+    change = _request(UserChange, role=role, read=list(read) or None, publish=list(publish) or None)
+    with accounts_of.opened(place) as accounts:
+        user = accounts.change(name, change)
+    _tell(f"{name} is {role} now", user, None, as_json=as_json)
 
 
 @command.command("remove")
 @click.argument("name")
-def remove(name: str) -> None:
+@JSON
+@place_options
+def remove(name: str, place: Place, *, as_json: bool) -> None:
     """Remove a user; the last administrator stays."""
-    with accounts_of.opened("user_remove", name) as accounts:
+    with accounts_of.opened(place) as accounts:
         accounts.remove(name)
-    click.echo(f"removed {name}")
+    if as_json:
+        terminal.say_json({"removed": name})
+    else:
+        terminal.say(f"removed {visible(name)}")
 
 
 def _request(kind: type[RequestT], **fields: object) -> RequestT:
     try:
         return msgspec.convert(fields, kind)
     except msgspec.ValidationError as error:
-        click.echo(str(error), err=True)
-        sys.exit(accounts_of.EXIT_REFUSED)
+        leave(str(error), accounts_of.EXIT_REFUSED)
 
 
-def _tell(line: str, password: str, *, show: bool) -> None:
-    click.echo(line)
-    if show:
-        click.echo(f"password: {password}")
+def _tell(line: str, user: UserInfo, password: str | None, *, as_json: bool) -> None:
+    if as_json:
+        shown = {} if password is None else {"password": password}
+        terminal.say_json({**msgspec.to_builtins(user), **shown}, indent=2)
+        return
+    terminal.say(visible(line))
+    if password is not None:
+        terminal.say(f"password: {password}")

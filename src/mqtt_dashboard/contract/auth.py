@@ -196,3 +196,13 @@ class TokenCreated(_Secretive, kw_only=True, frozen=True):
 
     token: str
     info: TokenInfo
+
+
+def in_words(change: UserChange) -> str:
+    """Say what is to be changed; of a password only that it is."""
+    told = []
+    for name in change.__struct_fields__:
+        value = getattr(change, name)
+        if value is not UNSET:
+            told.append("a new password" if name == "password" else f"{name}: {value}")
+    return ", ".join(told)

@@ -1,9 +1,8 @@
 """Users, for administrators."""
 
 import flask
-from msgspec import UNSET
 
-from mqtt_dashboard.contract.auth import UserChange, UserCreate, UsersReply
+from mqtt_dashboard.contract.auth import UserChange, UserCreate, UsersReply, in_words
 from mqtt_dashboard.dashboard import bodies
 from mqtt_dashboard.dashboard.auth.accounts import AccountError, UnknownAccountError
 from mqtt_dashboard.dashboard.auth.guard import current
@@ -30,7 +29,7 @@ def blueprint(parts: Parts) -> flask.Blueprint:
     @routes.patch("/<name>")
     def change(name: str) -> flask.Response:
         request = bodies.read(UserChange)
-        with parts.auditor.deed(current(), "user_change", name, _in_words(request)):
+        with parts.auditor.deed(current(), "user_change", name, in_words(request)):
             return reply(accounts.change(name, request))
 
     @routes.delete("/<name>")
@@ -40,16 +39,6 @@ def blueprint(parts: Parts) -> flask.Blueprint:
         return reply(UsersReply(users=accounts.users()))
 
     return routes
-
-
-def _in_words(change: UserChange) -> str:
-    """Say what is to be changed; of a password only that it is."""
-    told = []
-    for name in change.__struct_fields__:
-        value = getattr(change, name)
-        if value is not UNSET:
-            told.append("a new password" if name == "password" else f"{name}: {value}")
-    return ", ".join(told)
 
 
 def install_refusals(routes: flask.Blueprint) -> None:
