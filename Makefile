@@ -83,6 +83,7 @@ lock: ## Write the Python locks anew (ARGS=--upgrade for newer versions)
 generate: dev ## Write the generated files anew
 	@$(STEP) "Generate the contract's files" $(PY) scripts/gen_contract.py
 	@$(STEP) "Generate .env.example" $(PY) scripts/gen_env.py
+	@$(STEP) "Generate docs/reference/cli.md" $(PY) scripts/gen_cli.py
 
 ci: ## Do what continuous integration does
 	@.ci/run

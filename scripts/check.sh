@@ -28,6 +28,7 @@ check "Types (mypy)" mypy
 check "Import layers" lint-imports
 check "Generated: contract" python scripts/gen_contract.py --check
 check "Generated: .env.example" python scripts/gen_env.py --check
+check "Generated: docs/reference/cli.md" python scripts/gen_cli.py --check
 check "Compose file: schema" \
   check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 check "Dockerfile (hadolint)" hadolint deploy/docker/Dockerfile

@@ -102,5 +102,6 @@ def test_completion_offers_commands_and_options(tmp_path: Path) -> None:
 
 def test_every_command_has_examples_in_its_help(tmp_path: Path) -> None:
     """--help of what one uses by hand ends with examples."""
-    for name in ("pub", "tail", "topics", "users", "tokens", "config", "completion", "doctor"):
+    names = ("serve", "up", "doctor", "pub", "tail", "topics", "users", "tokens", "config")
+    for name in (*names, "completion"):
         assert "Examples:" in run(tmp_path, name, "--help").stdout, name

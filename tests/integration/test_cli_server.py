@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -80,8 +81,16 @@ class Running:
         )
         self.out: list[bytes] = []
         self.err: list[bytes] = []
-        for pipe, lines in ((self.process.stdout, self.out), (self.process.stderr, self.err)):
-            threading.Thread(target=lambda p=pipe, kept=lines: kept.extend(p)).start()
+        self._readers = [
+            threading.Thread(target=self._keep, args=(self.process.stdout, self.out)),
+            threading.Thread(target=self._keep, args=(self.process.stderr, self.err)),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def _keep(self, pipe: Any, lines: list[bytes]) -> None:
+        with pipe:
+            lines.extend(pipe)
 
     def text(self) -> str:
         return b"".join(self.out).decode()
@@ -90,7 +99,11 @@ class Running:
         return b"".join(self.err).decode()
 
     def end(self, timeout: float = 15) -> int:
-        return self.process.wait(timeout)
+        """Wait for the end and for all output; return the exit status."""
+        status = self.process.wait(timeout)
+        for reader in self._readers:
+            reader.join(5)
+        return status
 
 
 @contextmanager
@@ -105,7 +118,7 @@ def tailing(system: System, *words: str) -> Iterator[Running]:
         yield running_tail
     finally:
         running_tail.process.kill()
-        running_tail.process.wait()
+        running_tail.end()
 
 
 def probe(system: System, tail: Running) -> None:
@@ -269,43 +282,37 @@ def test_tail_goes_on_where_a_lost_connection_broke_off(tmp_path: Path) -> None:
 
 
 def test_tail_says_what_a_slow_reader_was_not_sent(system: System) -> None:
-    """Nothing reads for a while: the skipped messages are counted on standard error."""
-    process = subprocess.Popen(
-        [str(SCRIPT), "tail", "slow/#", "--json"],
-        env=system.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    try:
-        with Device(system.broker.port) as device:
+    """Nothing reads for a while: what was skipped is counted on standard error."""
+    with (
+        subprocess.Popen(
+            [str(SCRIPT), "tail", "slow/#", "--json"],
+            env=system.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process,
+        Device(system.broker.port) as device,
+    ):
+        assert process.stdout is not None
+        assert process.stderr is not None
+        output = process.stdout.fileno()
 
-            def first() -> bool:
-                device.publish("slow/0", "x")
-                return bool(select_ready(process))
+        def writes() -> bool:
+            device.publish("slow/0", "x")
+            return bool(select.select([output], [], [], 0.05)[0])
 
-            wait_for(first, "the tail writes")
-            for number in range(30_000):
-                device.client.publish(f"slow/{number % 10}", "x" * 500, qos=0)
-            device.publish("slow/0", "the end")
-        told = b""
+        wait_for(writes, "the tail writes")
+        for number in range(30_000):
+            device.client.publish(f"slow/{number % 10}", "x" * 500, qos=0)
+        device.publish("slow/0", "the end")
         reader = threading.Thread(target=process.stdout.read)
         reader.start()
-        wait_for(lambda: True, "reading")
+        told = b""
         while b"messages skipped here" not in told:
             line = process.stderr.readline()
             assert line, "the tail ended"
             told += line
-    finally:
         process.kill()
-        process.wait()
-
-
-def select_ready(process: subprocess.Popen[bytes]) -> list[Any]:
-    import select  # noqa: PLC0415
-
-    return select.select([process.stdout], [], [], 0.05)[0]
+        reader.join(10)
 
 
 def test_topics_are_listed_searched_and_drawn(system: System) -> None:

@@ -27,14 +27,21 @@ BACKLOG: Final = 2048
 GUNICORN_CONF: Final = "python:mqtt_dashboard.dashboard.gunicorn_conf"
 
 
-@click.command(name="serve")
+@click.command(
+    name="serve",
+    epilog="""
+    \b
+    Examples:
+      mqtt-dashboard serve
+      DASHBOARD_HOST=0.0.0.0 WEB_CONCURRENCY=4 mqtt-dashboard serve
+    """,
+)
 def command() -> None:
-    r"""Serve the page, the HTTP interface and the live channel.
+    """Serve the page, the HTTP interface and the live channel.
 
     Runs in the foreground until SIGTERM or Ctrl-C. Settings come from the environment, above all
     DASHBOARD_HOST, DASHBOARD_PORT, REDIS_HOST, REDIS_PORT and WEB_CONCURRENCY.
 
-    \b
     Exit status: 0 stopped, 1 the address cannot be used, 2 the settings cannot be used.
     """
     settings = _settings()

@@ -24,7 +24,16 @@ from mqtt_dashboard.errors import ConfigError
 from mqtt_dashboard.service import StopSignal
 
 
-@click.command("up")
+@click.command(
+    "up",
+    epilog="""
+    \b
+    Examples:
+      mqtt-dashboard up
+      MQTT_BROKER_HOST=broker.example mqtt-dashboard up
+      mqtt-dashboard up --port 8090 --no-demo
+    """,
+)
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the page (DASHBOARD_PORT).")
 @click.option(
     "--demo/--no-demo",
@@ -43,16 +52,10 @@ from mqtt_dashboard.service import StopSignal
 def command(
     port: int | None, demo: bool | None, data_dir: Path | None, log_dir: Path | None, verbose: bool
 ) -> None:
-    r"""Start everything, and say where the page is.
+    """Start everything, and say where the page is.
 
     Without MQTT_BROKER_HOST or MQTT_URL a broker is started, without REDIS_HOST or REDIS_URL a
     Redis; both on loopback. Ctrl-C stops all of it.
-
-    \b
-    Examples:
-      mqtt-dashboard up
-      MQTT_BROKER_HOST=broker.example mqtt-dashboard up
-      mqtt-dashboard up --port 8090 --no-demo
     """
     if port is not None:
         os.environ["DASHBOARD_PORT"] = str(port)
