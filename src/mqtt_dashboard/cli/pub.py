@@ -64,7 +64,9 @@ STATUS: Final = {
 @click.option(
     "--file", "file", type=click.Path(path_type=Path), help="Send the bytes of this file."
 )
-@click.option("-q", "--qos", type=click.IntRange(0, 2), help="0, 1 or 2.  [default: as --mode]")
+@click.option(
+    "-q", "--qos", type=click.IntRange(0, 2), help="0, 1 or 2.  [default: 1; exactly-once 2]"
+)
 @click.option("-r", "--retain", is_flag=True, help="Let the broker keep it.")
 @click.option(
     "--mode",
