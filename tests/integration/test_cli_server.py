@@ -109,7 +109,10 @@ class Running:
 @contextmanager
 def tailing(system: System, *words: str) -> Iterator[Running]:
     """Run a tail and wait until the dashboard serves it."""
-    served = lambda: system.dashboard.get("/health")[1]["websocket"]["connected_clients"]  # noqa: E731
+
+    def served() -> int:
+        return int(system.dashboard.get("/health")[1]["websocket"]["connected_clients"])
+
     before = served()
     running_tail = Running(system, ["tail", *words])
     try:
@@ -212,8 +215,8 @@ def test_tail_writes_what_comes_and_nothing_steers_the_terminal(system: System) 
         device.publish(f"t/{HOSTILE[:5]}", HOSTILE_PAYLOAD)
         device.publish("t/bytes", b"\xff\x00\x1b[31m", retain=True)
         device.publish("t/end", "end")
-        for one in (plain, documents, raw):
-            wait_for(lambda one=one: b"end" in b"".join(one.out), "the last message")
+        tails = (plain, documents, raw)
+        wait_for(lambda: all(b"end" in b"".join(one.out) for one in tails), "the last message")
         text = plain.text()
         assert "\\x1b]0;owned\\x07\\r\\n\\x9b2J\\u202e" in text
         assert "t/\\u202eevil" in text
