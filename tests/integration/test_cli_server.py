@@ -272,14 +272,16 @@ def test_tail_goes_on_where_a_lost_connection_broke_off(tmp_path: Path) -> None:
             device.publish("r/a", "before")
             wait_for(lambda: b"before\n" in tail.out, "the first")
             system.dashboard.kill()
-            device.publish("r/a", "meanwhile 1")
-            device.publish("r/a", "meanwhile 2")
+            # More than a new subscription is given of the past.
+            for number in range(120):
+                device.publish("r/a", f"meanwhile {number}")
             system.dashboard.start()
             wait_for(lambda: "connected again" in tail.complaints(), "it is back", 20)
             device.publish("r/a", "after")
             wait_for(lambda: b"after\n" in tail.out, "the last")
         lines = [line for line in tail.text().splitlines() if line != "seen"]
-        assert lines == ["before", "meanwhile 1", "meanwhile 2", "after"]
+        missed = [f"meanwhile {number}" for number in range(120)]
+        assert lines == ["before", *missed, "after"]
         assert "-- the connection was lost" in tail.complaints()
         assert "gap" not in tail.complaints()
 
