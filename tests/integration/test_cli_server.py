@@ -230,6 +230,15 @@ def test_tail_writes_what_comes_and_nothing_steers_the_terminal(system: System) 
         assert b"\xff\x00\x1b[31m\n" in b"".join(raw.out)
 
 
+def test_tail_gives_back_the_credit_for_what_it_wrote(system: System) -> None:
+    """More frames than are given at first come, each with one message."""
+    with tailing(system, "c/#", "probe", "--payload") as tail, Device(system.broker.port) as device:
+        for number in range(20):
+            line = f"one {number}\n".encode()
+            device.publish("c/a", line.strip())
+            wait_for(lambda line=line: line in tail.out, f"message {number}")  # type: ignore[misc]
+
+
 def test_tail_ends_when_it_was_told_to(system: System) -> None:
     """--count ends with 0, --for too, --count that was not reached with 9, SIGINT with 130."""
     with tailing(system, "n/#", "probe", "--count", "1") as tail:
@@ -271,7 +280,8 @@ def test_tail_goes_on_where_a_lost_connection_broke_off(tmp_path: Path) -> None:
         with Device(system.broker.port) as device:
             device.publish("r/a", "before")
             wait_for(lambda: b"before\n" in tail.out, "the first")
-            system.dashboard.kill()
+            # With SIGKILL its workers would go on for a moment.
+            system.dashboard.terminate()
             # More than a new subscription is given of the past.
             for number in range(120):
                 device.publish("r/a", f"meanwhile {number}")

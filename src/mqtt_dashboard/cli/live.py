@@ -48,14 +48,17 @@ class _Client(socketio.Client):
 
 
 class Connection:
-    """One connection: a queue of frames that ends with None when the connection does."""
+    """One connection: a queue of frames that ends with None when the connection does.
+
+    What the server sends and nobody can read is in the queue, too, as the error to end with.
+    """
 
     def __init__(self, server: Server, notice: Notice) -> None:
         self._server = server
         self._notice = notice
         self._taken = 0
         self._broker: bool | None = None
-        self.frames: queue.Queue[MessagesFrame | None] = queue.Queue(QUEUED)
+        self.frames: queue.Queue[MessagesFrame | CommandError | None] = queue.Queue(QUEUED)
         self._client = _Client(reconnection=False, handle_sigint=False)
         self._client.on(events.MQTT_MESSAGES, self._on_frame)
         self._client.on(events.BROKER_STATUS, self._on_status)
@@ -109,10 +112,17 @@ class Connection:
             self._client.emit(events.CREDIT, {"frames": frames})
 
     def _on_frame(self, data: object) -> None:
-        self.frames.put(_read(data, MessagesFrame))
+        try:
+            self.frames.put(_read(data, MessagesFrame))
+        except CommandError as error:
+            self.frames.put(error)
 
     def _on_status(self, data: object) -> None:
-        status = _read(data, BrokerStatusReply)
+        try:
+            status = _read(data, BrokerStatusReply)
+        except CommandError as error:
+            self.frames.put(error)
+            return
         if status.connected is not self._broker and status.connected is not None:
             if not status.connected:
                 self._notice(f"the broker is not connected: {status.reason}")
@@ -194,6 +204,8 @@ class Tail:
                 return
             if frame is None:
                 return
+            if isinstance(frame, CommandError):
+                raise frame
             before = frame.replay and not resumed
             if not before:
                 self._tell_losses(frame)
