@@ -4,17 +4,17 @@ import sys
 from datetime import UTC, datetime
 
 import click
-import msgspec
 
 from mqtt_dashboard.bus.audit_store import AuditStore
 from mqtt_dashboard.cli import recorded, terminal
+from mqtt_dashboard.cli.terminal import CommandError
 from mqtt_dashboard.contract.audit import ChainedEntry
 from mqtt_dashboard.dashboard import audit_trail
 from mqtt_dashboard.dashboard.audit_trail import Search
 from mqtt_dashboard.errors import BusError, ConfigError
 
 
-@click.group("audit")
+@click.group("audit", cls=terminal.Group)
 @click.pass_context
 def command(context: click.Context) -> None:
     """Read the record of who did what, straight from Redis.
@@ -28,7 +28,7 @@ def command(context: click.Context) -> None:
     try:
         context.obj = recorded.stores()[1].store
     except ConfigError as error:
-        terminal.leave(str(error), terminal.EXIT_USAGE)
+        raise CommandError(str(error), terminal.EXIT_USAGE) from error
 
 
 @command.command("tail")
@@ -51,9 +51,12 @@ def tail(
         search = Search(who=who, action=action, topic=topic)
         found, _, _ = audit_trail.page(store, search, None, max(1, lines))
     except BusError as error:
-        raise click.ClickException(error.reason) from error
+        raise CommandError(error.reason) from error
     for one in reversed(found):
-        click.echo(msgspec.json.encode(one).decode() if as_json else _line(one))
+        if as_json:
+            terminal.say_json(one)
+        else:
+            terminal.say(_line(one))
 
 
 @command.command("verify")
@@ -64,14 +67,14 @@ def verify(store: AuditStore, as_json: bool) -> None:
     try:
         verdict = audit_trail.verify(store)
     except BusError as error:
-        raise click.ClickException(error.reason) from error
+        raise CommandError(error.reason) from error
     if as_json:
-        click.echo(msgspec.json.encode(verdict).decode())
+        terminal.say_json(verdict)
     elif verdict.ok:
-        click.echo(f"whole: {verdict.checked} entries, {verdict.first} to {verdict.last}")
-        click.echo(f"newest link: {verdict.link}")
+        terminal.say(f"whole: {verdict.checked} entries, {verdict.first} to {verdict.last}")
+        terminal.say(f"newest link: {verdict.link}")
     else:
-        click.echo(f"broken at entry {verdict.broken_at}: {verdict.reason}")
+        terminal.say(f"broken at entry {verdict.broken_at}: {verdict.reason}")
     if not verdict.ok:
         sys.exit(1)
 
@@ -84,9 +87,9 @@ def export(store: AuditStore, kind: str) -> None:
     lines = audit_trail.json_lines if kind == "jsonl" else audit_trail.comma_separated
     try:
         for line in lines(store):
-            click.echo(line.decode(), nl=False)
+            sys.stdout.buffer.write(line)
     except BusError as error:
-        raise click.ClickException(error.reason) from error
+        raise CommandError(error.reason) from error
 
 
 def _line(one: ChainedEntry) -> str:
@@ -95,5 +98,4 @@ def _line(one: ChainedEntry) -> str:
     what = [entry.action, entry.outcome, entry.topic or entry.target, entry.detail]
     words = [at, f"#{entry.seq}", entry.who or (f"of #{entry.of}" if entry.of else "-")]
     words += [part for part in what if part]
-    # What strangers wrote must not steer the terminal.
-    return "  ".join(word if word.isprintable() else repr(word) for word in words)
+    return "  ".join(map(terminal.visible, words))
