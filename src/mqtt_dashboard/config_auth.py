@@ -6,13 +6,14 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from mqtt_dashboard.config_base import Settings, split_list
+from mqtt_dashboard.config_base import split_list
+from mqtt_dashboard.config_oidc import OIDC_SECRETS, OidcSettings
 from mqtt_dashboard.contract.policy import Role
 
-AUTH_SECRETS = ("ADMIN_PASSWORD", "AUDIT_KEY")
+AUTH_SECRETS = ("ADMIN_PASSWORD", "AUDIT_KEY", *OIDC_SECRETS)
 
 
-class AuthSettings(Settings):
+class AuthSettings(OidcSettings):
     """Sign-in to the dashboard."""
 
     admin_password: SecretStr | None = Field(

@@ -10,7 +10,7 @@ export type Encoding = "utf8" | "base64";
 
 export type Health = "healthy" | "degraded" | "unhealthy";
 
-export type IdentityKind = "anonymous" | "password" | "token" | "proxy";
+export type IdentityKind = "anonymous" | "password" | "token" | "proxy" | "oidc";
 
 export type LinkState = "starting" | "connecting" | "connected" | "disconnected" | "standby" | "stopped";
 
@@ -515,7 +515,8 @@ export interface LoginRequest {
  * `GET /api/auth/me`: who is asking, and what that one may do.
  *
  * `mode` is `anonymous` when nobody needs to sign in. All below `signed_in` is `null`
- * until somebody did.
+ * until somebody did, except: `provider` names the OpenID Connect provider one can sign in
+ * with, and `sign_out_at`, in the answer to a sign-out, is where the provider's own is.
  */
 export interface MeReply {
   mode: SignInMode;
@@ -526,6 +527,8 @@ export interface MeReply {
   read: Grant | null;
   publish: Grant | null;
   expires_at: number | null;
+  provider: string | null;
+  sign_out_at: string | null;
 }
 
 /**

@@ -57,8 +57,9 @@ export const useSession = defineStore("session", () => {
 
   /** End the session and forget everything the page holds. */
   async function logout(): Promise<void> {
-    await call<MeReply>("POST", "auth/logout");
-    location.reload();
+    const { sign_out_at: elsewhere } = await call<MeReply>("POST", "auth/logout");
+    if (elsewhere) location.assign(elsewhere);
+    else location.reload();
   }
 
   watchRequests(() => void refresh());

@@ -102,6 +102,12 @@ class AuthSessions:
             if document is not None
         ]
 
+    def use_once(self, digest: str, remember_s: int) -> bool:
+        """Mark something as used; False when it was used already."""
+        with plain_errors(self._address):
+            key = self._channels.auth_used(digest)
+            return bool(self._client.set(key, b"1", nx=True, ex=remember_s))
+
     def attempt(self, bucket: str, free: int, longest_s: int, window_s: int) -> int:
         """Count an attempt to sign in; return the seconds to wait when it is too early, else 0."""
         key = self._channels.auth_failures(bucket)

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mqtt_dashboard.contract.policy import MAX_FILTERS, Grant, Role
 
-IdentityKind = Literal["anonymous", "password", "token", "proxy"]
+IdentityKind = Literal["anonymous", "password", "token", "proxy", "oidc"]
 SignInMode = Literal["anonymous", "required"]
 
 MIN_PASSWORD: Final = 12
@@ -64,7 +64,9 @@ class TokenRecord(_Secretive, kw_only=True, frozen=True):
 class SessionRecord(Struct, kw_only=True, frozen=True):
     """A sign-in session as it lies in Redis, under the SHA-256 of its secret.
 
-    ``generation`` must equal the user's.
+    ``generation`` must equal the user's. Who came through a provider is no local user: then
+    ``user`` stands for the provider's subject, ``name`` and ``role`` are what the provider said,
+    and ``realm`` stands for the settings under which that was accepted.
     """
 
     user: str
@@ -74,6 +76,9 @@ class SessionRecord(Struct, kw_only=True, frozen=True):
     address: str
     agent: str
     generation: int = 0
+    name: str | None = None
+    role: Role | None = None
+    realm: str | None = None
 
 
 # Over HTTP ------------------------------------------------------------------------------------
@@ -95,7 +100,8 @@ class MeReply(Struct, kw_only=True, frozen=True):
     """``GET /api/auth/me``: who is asking, and what that one may do.
 
     ``mode`` is ``anonymous`` when nobody needs to sign in. All below ``signed_in`` is ``null``
-    until somebody did.
+    until somebody did, except: ``provider`` names the OpenID Connect provider one can sign in
+    with, and ``sign_out_at``, in the answer to a sign-out, is where the provider's own is.
     """
 
     mode: SignInMode
@@ -106,6 +112,8 @@ class MeReply(Struct, kw_only=True, frozen=True):
     read: Grant | None = None
     publish: Grant | None = None
     expires_at: float | None = None
+    provider: str | None = None
+    sign_out_at: str | None = None
 
 
 class SessionInfo(Struct, kw_only=True, frozen=True):

@@ -200,6 +200,10 @@ class RedisChannels:
         """Return the hash that counts failed sign-ins of a bucket of names or addresses."""
         return f"{self.prefix}auth:failures:{bucket}"
 
+    def auth_used(self, digest: str) -> str:
+        """Return the string that marks a provider's answer as used; expires."""
+        return f"{self.prefix}auth:used:{digest}"
+
     # Audit -----------------------------------------------------------------------------------
     @cached_property
     def audit(self) -> str:

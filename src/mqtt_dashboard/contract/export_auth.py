@@ -49,6 +49,39 @@ ROUTES: Final[tuple[Route, ...]] = (
         {200: ("Signed out.", auth.MeReply), 503: _REDIS},
     ),
     Route(
+        "get",
+        "/api/auth/oidc/start",
+        "startOidc",
+        "Go to the OpenID Connect provider to sign in; for browsers.",
+        {
+            302: (
+                "To the provider; or to the page with `sign_in`, which says why not.",
+                "text/html",
+            ),
+            404: ("No provider is set up.", ErrorReply),
+            429: _TOO_MANY,
+        },
+        query=(Query("next", "The page to show afterwards, from the base path on.", _TEXT),),
+    ),
+    Route(
+        "get",
+        "/api/auth/oidc/callback",
+        "finishOidc",
+        "Back from the provider: sets the session cookie; for browsers.",
+        {
+            302: ("To the page; with `sign_in` when it did not work.", "text/html"),
+            404: ("No provider is set up.", ErrorReply),
+            429: _TOO_MANY,
+            503: _REDIS,
+        },
+        query=(
+            Query("state", "What was sent to the provider.", _TEXT),
+            Query("code", "What the ID token is asked for with.", _TEXT),
+            Query("error", "Why the provider refuses.", _TEXT),
+            Query("iss", "Who answers (RFC 9207).", _TEXT),
+        ),
+    ),
+    Route(
         "post",
         "/api/auth/password",
         "changePassword",

@@ -23,6 +23,8 @@ PUBLIC = {
     "GET /api/auth/me",
     "POST /api/auth/login",
     "POST /api/auth/logout",
+    "GET /api/auth/oidc/start",
+    "GET /api/auth/oidc/callback",
 }
 
 

@@ -18,6 +18,20 @@ export const auth: Texts<typeof en> = {
   showPassword: "Passwort zeigen",
   hidePassword: "Passwort verbergen",
   first: "Zum ersten Mal hier? Der Server hat das Passwort von admin beim Start ausgegeben.",
+  or: "oder",
+  with: "Anmelden mit {provider}",
+  notSignedIn: "Sie sind nicht angemeldet",
+  refused: {
+    denied: "Die Anmeldung bei {provider} wurde abgebrochen.",
+    expired:
+      "Diese Anmeldung hat zu lange gedauert oder begann in einem anderen Fenster. Bitte noch einmal.",
+    no_role:
+      "{provider} kennt Sie, aber Sie haben hier keine Rolle. Fragen Sie, wer dieses Dashboard betreut.",
+    no_name: "{provider} nennt Ihren Namen nicht. Fragen Sie, wer dieses Dashboard betreut.",
+    invalid: "Der Antwort von {provider} war nicht zu trauen. Mehr steht im Log des Dashboards.",
+    provider:
+      "{provider} ist nicht zu erreichen. Später noch einmal, oder mit einem Passwort anmelden.",
+  },
   menu: "Angemeldet als {name}",
   signOut: "Abmelden",
   roles: { viewer: "Zuschauer", operator: "Bediener", administrator: "Verwalter" },

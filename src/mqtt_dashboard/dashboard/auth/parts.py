@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from mqtt_dashboard.bus.auth_store import AuthStore
 from mqtt_dashboard.clock import Clock
@@ -14,6 +15,9 @@ from mqtt_dashboard.dashboard.auth.crowd import Crowd
 from mqtt_dashboard.dashboard.auth.founding import Founding
 from mqtt_dashboard.dashboard.auth.guard import Guard
 from mqtt_dashboard.dashboard.auth.limiting import RequestLimits
+from mqtt_dashboard.dashboard.auth.oidc import OidcSignIn
+from mqtt_dashboard.dashboard.auth.oidc_http import ProviderHttp
+from mqtt_dashboard.dashboard.auth.oidc_provider import Provider
 from mqtt_dashboard.dashboard.auth.passwords import Passwords
 from mqtt_dashboard.dashboard.auth.recognition import Recognition
 from mqtt_dashboard.dashboard.auth.sessions import SignIn
@@ -32,6 +36,14 @@ class AuthParts:
     accounts: Accounts
     sign_in: SignIn
     founding: Founding
+    oidc: OidcSignIn | None
+
+    @property
+    def provider_name(self) -> str | None:
+        """Return what the page calls the provider; None when one cannot sign in with one."""
+        if self.oidc is None:
+            return None
+        return self.settings.oidc_name or urlsplit(self.settings.oidc_issuer or "").hostname
 
     def turn(self) -> None:
         """Do what is due twice a second: the first user, then whose rights have shrunk."""
@@ -52,6 +64,11 @@ def build(
     recognition = Recognition(store, settings, auth, clock)
     passwords = Passwords()
     accounts = Accounts(store, passwords, clock)
+    sign_in = SignIn(store, passwords, auth, clock, counters)
+    oidc = None
+    if recognition.required and auth.oidc_issuer is not None:
+        provider = Provider(auth, ProviderHttp(auth.oidc_ca_file), clock)
+        oidc = OidcSignIn(auth, provider, store, sign_in, counters)
     return AuthParts(
         settings=auth,
         store=store,
@@ -59,6 +76,7 @@ def build(
         guard=Guard(recognition, RequestLimits(auth.requests_per_minute, counters), counters),
         crowd=Crowd(store, recognition, clock, counters, cut, stopping),
         accounts=accounts,
-        sign_in=SignIn(store, passwords, auth, clock, counters),
+        sign_in=sign_in,
         founding=Founding(accounts, auth.admin_password, sys.stderr, required=recognition.required),
+        oidc=oidc,
     )

@@ -41,6 +41,8 @@ ROUTES: Final[dict[str, Permission]] = {
     "GET /api/auth/me": _PUBLIC,
     "POST /api/auth/login": _PUBLIC,
     "POST /api/auth/logout": _PUBLIC,
+    "GET /api/auth/oidc/start": _PUBLIC,
+    "GET /api/auth/oidc/callback": _PUBLIC,
     "POST /api/auth/password": _VIEW,
     "GET /api/auth/sessions": _VIEW,
     "DELETE /api/auth/sessions": _VIEW,

@@ -38,7 +38,8 @@ class Principal:
     """Somebody who was recognised, by ``kind`` of sign-in.
 
     ``session`` is the digest of a session, ``token`` the id of an API token; either can be
-    revoked. ``expires_at`` is a Unix time, ``address`` where the request came from.
+    revoked. ``expires_at`` is a Unix time, ``address`` where the request came from. ``owner``
+    stands for a provider's subject: names there can change hands.
     """
 
     name: str
@@ -50,6 +51,12 @@ class Principal:
     token: str | None = None
     expires_at: float | None = None
     address: str | None = field(default=None, compare=False)
+    owner: str | None = None
+
+    @property
+    def account(self) -> str:
+        """Return what this one's sessions are kept under."""
+        return self.owner or self.name
 
     def has_role(self, role: Role) -> bool:
         """Tell whether this one has at least a role."""

@@ -14,6 +14,7 @@ from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.auth import SessionRecord, TokenRecord, UserRecord
 from mqtt_dashboard.dashboard.auth.accounts import TOKEN_MARK
 from mqtt_dashboard.dashboard.auth.addresses import Addresses
+from mqtt_dashboard.dashboard.auth.oidc_realm import realm_of
 from mqtt_dashboard.dashboard.auth.principal import (
     ANONYMOUS,
     Principal,
@@ -40,6 +41,7 @@ class Recognition:
         self._auth = auth
         self._clock = clock
         self._port = settings.port
+        self._realm = realm_of(auth) if auth.oidc_issuer else None
         self.required = settings.sign_in
         self.addresses = Addresses(auth.trusted_proxies)
 
@@ -120,12 +122,22 @@ class Recognition:
 
     def _by_session(self, digest: str) -> Principal:
         found = self._store.sessions.resolve(digest, self._auth.session_idle_s)
+        if found is not None and found[0].kind == "oidc":
+            return self._by_provider(digest, found[0])
         if found is None or found[1] is None:
             raise SignInError("you were signed out; sign in again")
         session, user = found[0], _user(found[1])
         if session.generation != user.generation or session.expires_at <= self._clock.now():
             raise SignInError("you were signed out; sign in again")
         return session_principal(digest, session, user)
+
+    def _by_provider(self, digest: str, session: SessionRecord) -> Principal:
+        """Return who came through the provider, while the settings are those of that sign-in."""
+        late = session.expires_at <= self._clock.now()
+        if session.realm != self._realm or session.role is None or session.name is None or late:
+            raise SignInError("you were signed out; sign in again")
+        made = make(session.name, session.role, session.kind)
+        return _with(made, session=digest, expires_at=session.expires_at, owner=session.user)
 
     def _by_proxy(self, environ: Environ) -> Principal | None:
         header = self._auth.proxy_user_header

@@ -3,6 +3,8 @@
 import secrets
 from typing import Final
 
+import msgspec
+
 from mqtt_dashboard import logs
 from mqtt_dashboard.bus.auth_store import AuthStore
 from mqtt_dashboard.clock import Clock
@@ -56,16 +58,26 @@ class SignIn:
 
     def begin(self, user: UserRecord, address: str, agent: str) -> tuple[str, SessionRecord]:
         """Begin a session with a new secret."""
-        secret = secrets.token_urlsafe(32)
-        now, lifetime = self._clock.now(), self._settings.session_lifetime_s
         session = SessionRecord(
             user=user.name,
             kind="password",
+            created_at=0,
+            expires_at=0,
+            address=address,
+            agent=agent,
+            generation=user.generation,
+        )
+        return self.open(session)
+
+    def open(self, session: SessionRecord) -> tuple[str, SessionRecord]:
+        """Keep a session from now on, under a new secret."""
+        secret = secrets.token_urlsafe(32)
+        now, lifetime = self._clock.now(), self._settings.session_lifetime_s
+        session = msgspec.structs.replace(
+            session,
             created_at=now,
             expires_at=now + lifetime,
-            address=address,
-            agent=agent[:AGENT_CHARACTERS],
-            generation=user.generation,
+            agent=session.agent[:AGENT_CHARACTERS],
         )
         self._store.sessions.begin(
             digest_of(secret), session, self._settings.session_idle_s, lifetime

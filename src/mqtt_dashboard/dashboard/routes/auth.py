@@ -1,7 +1,5 @@
 """Sign in, sign out, who am I, my sessions, my password."""
 
-from dataclasses import replace
-
 import flask
 
 from mqtt_dashboard.contract.auth import (
@@ -23,7 +21,7 @@ from mqtt_dashboard.dashboard.auth.principal import (
 )
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.responses import refuse, reply
-from mqtt_dashboard.errors import BusError
+from mqtt_dashboard.dashboard.routes.oidc import record_sign_in, redirect_uri, set_cookie
 
 PUBLIC_ID_CHARACTERS = 16
 
@@ -59,7 +57,7 @@ class Desk:
         try:
             principal = self._auth.recognition.of(flask.request.environ)
         except SignInError:
-            return reply(MeReply(mode="required", signed_in=False))
+            return reply(self._nobody())
         return reply(self._who(principal))
 
     def login(self) -> flask.Response:
@@ -70,25 +68,23 @@ class Desk:
         agent = flask.request.headers.get("User-Agent", "")
         address = self._parts.address()
         try:
-            secret, session = self._auth.sign_in.login(request, address, agent)
+            secret, _ = self._auth.sign_in.login(request, address, agent)
         except SignInError as error:
             # What is no user's name may have been a password.
             name = request.name if self._auth.store.user(request.name) else ""
             self._parts.auditor.refused_sign_in(name, address, str(error))
             raise
-        principal = replace(self._auth.recognition.by_secret(secret), address=address)
-        try:
-            self._parts.auditor.signed_in(principal)
-        except BusError:
-            self._sessions.end(digest_of(secret), session.user)
-            raise
+        record_sign_in(self._parts, secret)
         self._end_current()
         return self._with_session(secret)
 
     def logout(self) -> flask.Response:
         """Answer ``POST /api/auth/logout``; fine also when there is no session any more."""
-        self._sign_out()
-        answer = reply(MeReply(mode=self._mode, signed_in=False))
+        ended, oidc = self._sign_out(), self._auth.oidc
+        sign_out_at = None
+        if ended is not None and ended.kind == "oidc" and oidc is not None:
+            sign_out_at = oidc.sign_out_at(redirect_uri(self._auth))
+        answer = reply(self._nobody(sign_out_at))
         self._set_cookie(answer, "", max_age=0)
         return answer
 
@@ -116,7 +112,7 @@ class Desk:
     def sessions(self) -> flask.Response:
         """Answer ``GET /api/auth/sessions``."""
         principal = current()
-        known = [] if principal.session is None else self._sessions.of_user(principal.name)
+        known = [] if principal.session is None else self._sessions.of_user(principal.account)
         return reply(
             SessionsReply(
                 sessions=[
@@ -136,7 +132,7 @@ class Desk:
     def end_sessions(self) -> flask.Response:
         """Answer ``DELETE /api/auth/sessions``: the one named by ``id``, else all but this one."""
         principal, wanted = current(), flask.request.args.get("id")
-        known = [] if principal.session is None else self._sessions.of_user(principal.name)
+        known = [] if principal.session is None else self._sessions.of_user(principal.account)
         chosen = [
             digest
             for digest, _ in known
@@ -148,12 +144,17 @@ class Desk:
         detail = f"{len(chosen)} sessions"
         with self._parts.auditor.deed(principal, "sessions_end", principal.name, detail):
             for digest in chosen:
-                self._sessions.end(digest, principal.name)
+                self._sessions.end(digest, principal.account)
         return self.sessions()
 
     @property
     def _mode(self) -> SignInMode:
         return "required" if self._auth.recognition.required else "anonymous"
+
+    def _nobody(self, sign_out_at: str | None = None) -> MeReply:
+        provider = self._auth.provider_name
+        mode = self._mode
+        return MeReply(mode=mode, signed_in=False, provider=provider, sign_out_at=sign_out_at)
 
     def _who(self, principal: Principal) -> MeReply:
         return MeReply(
@@ -165,6 +166,7 @@ class Desk:
             read=principal.read,
             publish=principal.publish,
             expires_at=principal.expires_at,
+            provider=self._auth.provider_name,
         )
 
     def _with_session(self, secret: str) -> flask.Response:
@@ -173,34 +175,28 @@ class Desk:
         self._set_cookie(answer, secret)
         return answer
 
-    def _sign_out(self) -> None:
+    def _sign_out(self) -> Principal | None:
         try:
             principal = self._auth.recognition.of(flask.request.environ)
         except SignInError:
-            return
-        if principal.session is not None:
-            with self._parts.auditor.deed(principal, "sign_out", principal.name):
-                self._end_current()
+            return None
+        if principal.session is None:
+            return None
+        with self._parts.auditor.deed(principal, "sign_out", principal.name):
+            return self._end_current()
 
-    def _end_current(self) -> None:
+    def _end_current(self) -> Principal | None:
         secret = self._auth.recognition.session_secret(flask.request.environ)
         if secret is None:
-            return
+            return None
         digest = digest_of(secret)
         try:
             principal = self._auth.recognition.by_secret(secret)
         except SignInError:
-            return
-        self._sessions.end(digest, principal.name)
+            return None
+        self._sessions.end(digest, principal.account)
+        return principal
 
     def _set_cookie(self, answer: flask.Response, secret: str, max_age: int | None = None) -> None:
-        # Without Max-Age a browser forgets it when it closes.
-        answer.set_cookie(
-            self._auth.recognition.cookie_name(flask.request.environ),
-            secret,
-            max_age=max_age,
-            path="/",
-            secure=flask.request.is_secure,
-            httponly=True,
-            samesite="Strict",
-        )
+        name = self._auth.recognition.cookie_name(flask.request.environ)
+        set_cookie(answer, name, secret, max_age)
