@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,7 +83,7 @@ def test_a_refused_publish_is_written_down(stack: Stack, admin: Visitor) -> None
 
 
 def test_a_key_that_was_known_is_told_as_repeated(stack: Stack, admin: Visitor) -> None:
-    """The second request with a key did nothing, and the record says which command it stands for."""
+    """The second request with a key did nothing; the record says for which command it stands."""
     ada = Visitor(stack.dashboard).login("ada")
     first, second = (
         ada.ask("POST", "/api/commands", {"topic": "hall/x"}, Idempotency_Key="once")[1]["id"]
@@ -159,7 +162,7 @@ def test_what_cannot_be_written_down_is_not_done(stack: Stack, admin: Visitor) -
 
 
 def test_search_pages_and_files(stack: Stack, admin: Visitor) -> None:
-    """Pages join without a hole, searches narrow, and a file holds everything; formulas do not run."""
+    """Pages join without a hole, searches narrow, a file holds all and no formula."""
     for number in range(7):
         topic = f"=cmd|'/c calc'!A{number}"
         assert admin.ask("POST", "/api/commands", {"topic": topic})[0] == 202
@@ -172,7 +175,7 @@ def test_search_pages_and_files(stack: Stack, admin: Visitor) -> None:
         if answer["next"] is None:
             break
         before = f"&before={answer['next']}"
-    assert paged == [seq for seq in range(paged[0], 0, -1)]
+    assert paged == list(range(paged[0], 0, -1))
     assert set(everything) <= set(paged)
     assert entries(admin, until="1") == []
 
@@ -193,12 +196,8 @@ def test_search_pages_and_files(stack: Stack, admin: Visitor) -> None:
     assert not any(cell.startswith("=") for row in rows for cell in row.values() if cell)
 
 
-def test_the_command_line_is_written_down_and_can_verify(stack: Stack, tmp_path: Path) -> None:
-    """Users changed on the command line are in the record too; verify ends with 0, broken with 1."""
-    import os
-    import subprocess
-    import sys
-
+def test_the_command_line_is_written_down_and_can_verify(stack: Stack) -> None:
+    """Users changed on the command line are in the record; verify ends with 0, broken with 1."""
     script = Path(sys.executable).parent / "mqtt-dashboard"
     env = {
         **os.environ,

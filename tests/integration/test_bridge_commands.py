@@ -178,3 +178,23 @@ def test_filters_survive_a_restart(
         wait_for(lambda: '"filter": "wanted/#"' in second.output(), "the filter is granted")
         device.publish("wanted/1", "1")
         ear.wait("watched by the next bridge", topic="wanted/1")
+
+
+@pytest.mark.parametrize("text", ["a\x1b[2J", "a\x01", "a\ufdd0", "a\uffff"], ids=ascii)
+def test_no_text_makes_the_broker_throw_the_bridge_out(
+    bridge: BridgeProcess, broker: Broker, redis_server: RedisServer, text: str
+) -> None:
+    """A broker may end connections over such characters: refused, wherever they stand."""
+    client = redis_server.client()
+    for document in (
+        {"type": "cmd_publish", "topic": text, "payload": "x"},
+        {"type": "cmd_subscribe", "topic": f"{text}/#"},
+        {"type": "cmd_publish", "topic": "after", "payload": "x", "qos": 1, "id": "after"},
+    ):
+        client.publish("mqtt:commands", json.dumps(document))
+    reply = client.blpop("mqtt:reply:after", timeout=10)
+    assert reply is not None
+    assert json.loads(reply[1])["state"] == "acked"
+    assert [entry["event"] for entry in bridge.logged("mqtt.closed")] == []
+    status = json.loads(client.get("mqtt:bridge:status"))
+    assert (status["connected"], status["connects"]) == (True, 1)

@@ -11,6 +11,8 @@ const me: MeReply = {
   read: { filters: ["#"], everything: false },
   publish: { filters: ["lamps/#"], everything: false },
   expires_at: null,
+  provider: null,
+  sign_out_at: null,
 };
 
 describe("rights", () => {

@@ -44,6 +44,70 @@ export interface AccountInfo {
 }
 
 /**
+ * One entry. Of a payload there are size (bytes) and SHA-256, never the payload.
+ *
+ * `seq` counts entries without holes. `of` is the entry whose outcome this one tells. `who`
+ * is a user, `token:<label>` or `anonymous`; of an attempt to sign in with an unknown name it
+ * is empty, because what was typed may have been a password. `target` is the user or token that
+ * was changed, `detail` says in words what was asked or why it was refused. `command` is the
+ * id of the durable command, `at` a Unix time.
+ */
+export interface AuditEntry {
+  seq: number;
+  at: number;
+  action: "password" | "publish" | "result" | "sessions_end" | "sign_in" | "sign_out" | "token_add" | "token_revoke" | "user_add" | "user_change" | "user_remove";
+  outcome: "acked" | "asked" | "done" | "expired" | "failed" | "indeterminate" | "refused" | "repeated" | "sent";
+  who: string;
+  role?: Role | null;
+  kind?: IdentityKind | null;
+  address?: string | null;
+  topic?: string | null;
+  qos?: QoS | null;
+  retain?: boolean | null;
+  size?: number | null;
+  sha256?: string | null;
+  mode?: CommandMode | null;
+  command?: string | null;
+  target?: string | null;
+  detail?: string | null;
+  code?: number | null;
+  of?: number | null;
+}
+
+/**
+ * `GET /api/audit`: the newest first; `next` is the `before` of the following page.
+ *
+ * A search looks at a bounded number of entries, so a page may be short and still have a `next`.
+ * `first` is the oldest entry that is kept, `null` while there is none.
+ */
+export interface AuditReply {
+  entries: ChainedEntry[];
+  next: number | null;
+  looked_at: number;
+  first: number | null;
+  last: number;
+  limit: number;
+}
+
+/**
+ * `GET /api/audit/verify`: whether every kept entry is tied to the one before it.
+ *
+ * `broken_at` is the first entry that does not fit, with the reason in words. `keyed` tells
+ * whether the links need `AUDIT_KEY` to be made. `link` is the newest: kept elsewhere, it
+ * proves later that nothing up to it was changed.
+ */
+export interface AuditVerdict {
+  ok: boolean;
+  checked: number;
+  first: number | null;
+  last: number;
+  link: string;
+  keyed: boolean;
+  broken_at: number | null;
+  reason: string | null;
+}
+
+/**
  * What a bridge says of itself once, when it becomes the active one.
  */
 export interface BridgeAbout {
@@ -200,6 +264,15 @@ export interface Capabilities {
   kick: boolean | null;
   dynamic_security: boolean | null;
   hints: Record<string, string>;
+}
+
+/**
+ * An entry with its link, and the link of the one before it.
+ */
+export interface ChainedEntry {
+  entry: AuditEntry;
+  link: string;
+  before: string;
 }
 
 /**
@@ -1083,4 +1156,6 @@ export interface ApiRoutes {
   "GET /api/tokens": { query: {}; body: undefined; reply: TokensReply };
   "POST /api/tokens": { query: {}; body: TokenCreate; reply: TokenCreated };
   "DELETE /api/tokens/{identity}": { query: {}; body: undefined; reply: TokensReply };
+  "GET /api/audit": { query: { who?: string; action?: string; outcome?: string; topic?: string; since?: number; until?: number; before?: number; limit?: number }; body: undefined; reply: AuditReply };
+  "GET /api/audit/verify": { query: {}; body: undefined; reply: AuditVerdict };
 }

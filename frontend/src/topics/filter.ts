@@ -3,6 +3,8 @@
 import { t } from "@/i18n";
 
 const MAX_BYTES = 65535;
+// A broker may end the connection over any of these (MQTT 5.0, 1.5.4), and mosquitto does.
+const FORBIDDEN = /[\p{Cc}\p{Noncharacter_Code_Point}]/u;
 
 /** What is wrong with a topic to publish to, in words, or null. */
 export function topicProblem(topic: string): string | null {
@@ -41,9 +43,15 @@ export function matches(filter: string, topic: string): boolean {
   return pattern.length === levels.length;
 }
 
+function codeOf(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  return `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
+}
+
 function textProblem(text: string, what: "topic" | "filter"): string | null {
   if (!text) return t(`monitor.wrong.empty.${what}`);
-  if (text.includes("\0")) return t("monitor.wrong.null");
+  const wrong = FORBIDDEN.exec(text)?.[0];
+  if (wrong) return t("monitor.wrong.character", { code: codeOf(wrong) });
   if (new TextEncoder().encode(text).length > MAX_BYTES) {
     return t("monitor.wrong.long", { n: MAX_BYTES });
   }

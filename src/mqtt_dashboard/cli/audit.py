@@ -17,7 +17,7 @@ from mqtt_dashboard.errors import BusError, ConfigError
 @click.group("audit", cls=terminal.Group)
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Read the record of who did what, straight from Redis.
+    r"""Read the record of who did what, straight from Redis.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Users and tokens straight in Redis, as the command line changes them: written down all the same."""
+"""Users and tokens straight in Redis, as the command line changes them, and written down."""
 
 import getpass
 

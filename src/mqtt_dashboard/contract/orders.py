@@ -244,8 +244,8 @@ def _check_topic(name: str, topic: str) -> None:
 
 
 def _size_of(name: str, text: str) -> int:
-    if "\0" in text:
-        raise FieldRefusedError(name, "U+0000 is not allowed (MQTT 5.0, 1.5.4)")
+    if (found := topics.forbidden_character(text)) is not None:
+        raise FieldRefusedError(name, f"U+{ord(found):04X} is not allowed (MQTT 5.0, 1.5.4)")
     try:
         return len(text.encode())
     except UnicodeEncodeError as error:

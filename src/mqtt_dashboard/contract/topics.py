@@ -3,11 +3,26 @@
 Both services judge names by these functions, so a filter means the same everywhere.
 """
 
+import re
 from functools import lru_cache
 
 from mqtt_dashboard.errors import TopicError
 
 MAX_TOPIC_BYTES = 65535
+
+# U+0000 is forbidden; the standard lets a receiver end the connection over the others (1.5.4), and
+# mosquitto does: over a name that anybody typed, the bridge would be thrown out.
+_FORBIDDEN = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f\\ufdd0-\\ufdef"
+    + "".join(f"\\U{plane:04x}fffe\\U{plane:04x}ffff" for plane in range(17))
+    + "]"
+)
+
+
+def forbidden_character(text: str) -> str | None:
+    """Return the first character that no text sent to a broker may hold (MQTT 5.0, 1.5.4)."""
+    found = _FORBIDDEN.search(text)
+    return found[0] if found else None
 
 
 def check_topic(topic: str) -> str:
@@ -99,8 +114,8 @@ def _levels_match(pattern: tuple[str, ...], levels: list[str]) -> bool:
 def _check_text(text: str, what: str) -> None:
     if not text:
         raise TopicError(f"a {what} must not be empty")
-    if "\0" in text:
-        raise TopicError(f"a {what} must not contain the character U+0000")
+    if (found := forbidden_character(text)) is not None:
+        raise TopicError(f"a {what} must not contain the character U+{ord(found):04X}")
     try:
         length = len(text.encode())
     except UnicodeEncodeError as error:

@@ -38,7 +38,7 @@ export const monitor: Texts<typeof en> = {
       topic: "Ein Topic darf nicht leer sein.",
       filter: "Ein Filter darf nicht leer sein.",
     },
-    null: "Das Zeichen U+0000 ist nicht erlaubt.",
+    character: "Das Zeichen {code} ist nicht erlaubt.",
     long: "Mehr als {n} Bytes sind nicht erlaubt.",
     wildcards: "Ein Topic, an das gesendet wird, darf die Platzhalter + und # nicht enthalten.",
     brokers: "Topics, die mit $ beginnen, gehören dem Broker.",

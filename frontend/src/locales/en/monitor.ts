@@ -32,7 +32,7 @@ export const monitor = {
   },
   wrong: {
     empty: { topic: "A topic must not be empty.", filter: "A filter must not be empty." },
-    null: "The character U+0000 is not allowed.",
+    character: "The character {code} is not allowed.",
     long: "More than {n} bytes are not allowed.",
     wildcards: "A topic to publish to must not contain the wildcards + or #.",
     brokers: "Topics that begin with $ belong to the broker.",

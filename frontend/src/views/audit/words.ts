@@ -31,7 +31,7 @@ export const OUTCOMES: AuditEntry["outcome"][] = [
 const BAD: AuditEntry["outcome"][] = ["refused", "failed", "expired", "indeterminate"];
 const GOOD: AuditEntry["outcome"][] = ["done", "acked", "sent"];
 
-export function toneOf(outcome: AuditEntry["outcome"]): "ok" | "warn" | undefined {
+export function toneOf(outcome: AuditEntry["outcome"]): "ok" | "warn" | "plain" {
   if (BAD.includes(outcome)) return "warn";
-  return GOOD.includes(outcome) ? "ok" : undefined;
+  return GOOD.includes(outcome) ? "ok" : "plain";
 }
