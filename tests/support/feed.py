@@ -72,11 +72,8 @@ class Feed:
         self, *messages: tuple[str, bytes | str], qos: int = 0, retain: bool = False
     ) -> None:
         """Append one batch to the message log."""
-        batch = Batch(
-            version=CONTRACT_VERSION,
-            epoch=self.epoch,
-            first_seq=self.seq + 1,
-            messages=[
+        self.log(
+            [
                 LogMessage(
                     topic=topic,
                     payload=payload if isinstance(payload, bytes) else payload.encode(),
@@ -86,7 +83,16 @@ class Feed:
                     timestamp=time.time(),
                 )
                 for topic, payload in messages
-            ],
+            ]
+        )
+
+    def log(self, messages: list[LogMessage]) -> None:
+        """Append one batch of whole messages to the message log."""
+        batch = Batch(
+            version=CONTRACT_VERSION,
+            epoch=self.epoch,
+            first_seq=self.seq + 1,
+            messages=messages,
         )
         self.seq += len(messages)
         self.client.xadd(self.channels.message_log, {"b": codec.pack(batch)})

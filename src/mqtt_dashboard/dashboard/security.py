@@ -25,7 +25,8 @@ SAFE_METHODS: Final = {"GET", "HEAD", "OPTIONS"}
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors {ancestors}; require-trusted-types-for 'script'"
+    "form-action 'self'; frame-ancestors {ancestors}; require-trusted-types-for 'script'; "
+    "trusted-types vue"
 )
 _FIXED: Final = {
     "X-Content-Type-Options": "nosniff",
