@@ -205,8 +205,7 @@ def _texts() -> list[str]:
     }
     found = [one.format(**words) for one in (*_MARKUP, *_CODE)]
     for template in _FIRING:
-        for event in _EVENTS:
-            found.append(template.format(on=f"{event}={RUN}"))
+        found += [template.format(on=f"{event}={RUN}") for event in _EVENTS]
     for address in _ADDRESSES:
         at = address.format(**words)
         found += [one.format(at=at) for one in _IN_ADDRESSES]

@@ -19,6 +19,12 @@ from mqtt_dashboard.contract import (
     system,
 )
 from mqtt_dashboard.contract.command_routes import COMMAND_ROUTES
+from mqtt_dashboard.contract.common_replies import (
+    SECURITY_SCHEMES,
+    portable,
+    replies_of,
+    security_of,
+)
 from mqtt_dashboard.contract.routes import Query, Route
 
 SCHEMA_REF: Final = "#/components/schemas/{name}"
@@ -51,7 +57,9 @@ _LEVEL_QUERY: Final = (
     Query("after", "Continue behind this child (`next` of the page before).", _TEXT),
     _LIMIT_QUERY,
 )
-_ONE_TOPIC_QUERY: Final = (Query("topic", "The exact topic.", _TEXT),)
+_ONE_TOPIC_QUERY: Final = (
+    Query("topic", "The exact topic.", {"type": "string", "minLength": 1}, required=True),
+)
 _TOPIC_HISTORY_QUERY: Final = (
     *_ONE_TOPIC_QUERY,
     Query(
@@ -139,7 +147,13 @@ ROUTES: Final[tuple[Route, ...]] = (
             400: _REFUSED,
             503: ("Redis does not answer.", api.ErrorReply),
         },
-        query=(_LIMIT_QUERY,),
+        query=(
+            Query(
+                "limit",
+                "Changes at most.",
+                {"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
+            ),
+        ),
     ),
     Route(
         "get",
@@ -268,7 +282,10 @@ def openapi(version: str) -> dict[str, Any]:
         },
         "paths": paths,
         "components": {
-            "schemas": {name: _finish(schemas[name], structs.get(name)) for name in sorted(schemas)}
+            "securitySchemes": SECURITY_SCHEMES,
+            "schemas": {
+                name: _finish(schemas[name], structs.get(name)) for name in sorted(schemas)
+            },
         },
     }
 
@@ -279,12 +296,16 @@ def render_openapi(version: str) -> bytes:
 
 
 def _kinds(route: Route) -> list[type[Struct]]:
-    found = [kind for _, kind in route.replies.values() if not isinstance(kind, str)]
+    found = [kind for _, kind in replies_of(route).values() if not isinstance(kind, str)]
     return [*found, route.body] if route.body else found
 
 
 def _operation(route: Route) -> dict[str, Any]:
-    operation: dict[str, Any] = {"operationId": route.name, "summary": route.text}
+    operation: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": route.text,
+        "security": security_of(route),
+    }
     if route.query:
         operation["parameters"] = [
             {
@@ -292,7 +313,7 @@ def _operation(route: Route) -> dict[str, Any]:
                 "in": one.place,
                 "description": one.text,
                 "schema": one.schema,
-                **({"required": True} if one.place == "path" else {}),
+                **({"required": True} if one.required or one.place == "path" else {}),
             }
             for one in route.query
         ]
@@ -300,7 +321,7 @@ def _operation(route: Route) -> dict[str, Any]:
         operation["requestBody"] = {"required": True, "content": _content(route.body)}
     operation["responses"] = {
         str(status): {"description": text, "content": _content(kind)}
-        for status, (text, kind) in sorted(route.replies.items())
+        for status, (text, kind) in sorted(replies_of(route).items())
     }
     return operation
 
@@ -332,7 +353,7 @@ def _structs_by_name(kinds: list[type[Struct]]) -> dict[str, type[Struct]]:
 
 def _finish(schema: dict[str, Any], kind: type[Struct] | None) -> dict[str, Any]:
     """Say plainly what a reply always holds: a default is written out, unless told otherwise."""
-    schema = dict(schema)
+    schema = dict(portable(schema))
     if "description" in schema:
         schema["description"] = inspect.cleandoc(schema["description"])
     is_request = kind is not None and kind.__struct_config__.forbid_unknown_fields

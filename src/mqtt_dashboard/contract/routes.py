@@ -14,6 +14,7 @@ class Query:
     text: str
     schema: dict[str, Any]
     place: Literal["query", "header", "path"] = "query"
+    required: bool = False
 
 
 @dataclass(frozen=True)

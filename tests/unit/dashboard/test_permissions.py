@@ -9,8 +9,9 @@ from mqtt_dashboard.clock import ManualClock
 from mqtt_dashboard.config import DashboardSettings, RedisSettings
 from mqtt_dashboard.config_auth import AuthSettings
 from mqtt_dashboard.config_page import PageSettings
-from mqtt_dashboard.contract import events
+from mqtt_dashboard.contract import common_replies, events, export
 from mqtt_dashboard.dashboard.app import create_app
+from mqtt_dashboard.dashboard.auth.guard import PROBES
 from mqtt_dashboard.dashboard.auth.permissions import EVENTS, ROUTES, Permission
 
 PUBLIC = {
@@ -54,6 +55,18 @@ def test_g19_every_socket_event_has_a_permission(app: flask.Flask) -> None:
     """G19: every event a socket may send is in the table and in the contract."""
     handlers = set(app.extensions["socketio"].server.handlers["/"])
     assert handlers - {"connect", "disconnect"} == set(EVENTS) == set(events.CLIENT_EVENTS)
+
+
+def test_the_document_knows_what_is_public() -> None:
+    """What OpenAPI says about who needs to be known is what the table of permissions says."""
+    pages = {"GET /", "GET /<path:path>"}
+    documented = {
+        f"{route.method.upper()} {route.path}"
+        for route in export.ROUTES
+        if route.path in common_replies.PUBLIC
+    }
+    assert documented == PUBLIC - pages
+    assert common_replies.PROBES == PROBES
 
 
 def test_what_is_public_is_listed_twice() -> None:

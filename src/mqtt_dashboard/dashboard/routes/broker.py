@@ -9,6 +9,7 @@ from mqtt_dashboard.contract.history import Span, StatsHistoryReply, StatsPoint,
 from mqtt_dashboard.dashboard.auth import redaction
 from mqtt_dashboard.dashboard.auth.guard import current
 from mqtt_dashboard.dashboard.parts import Parts
+from mqtt_dashboard.dashboard.queries import whole_number
 from mqtt_dashboard.dashboard.responses import BadQueryError, reply
 
 STEPS: Final[dict[Span, float]] = {"hour": 5.0, "day": 60.0}
@@ -34,7 +35,7 @@ def blueprint(parts: Parts) -> flask.Blueprint:
 
     @routes.get("/story")
     def story() -> flask.Response:
-        limit = max(1, min(flask.request.args.get("limit", 100, type=int), STORY_LIMIT))
+        limit = whole_number("limit", 100, STORY_LIMIT)
         changes = parts.store.history.story(limit + 1)
         return reply(StoryReply(changes=changes[:limit], more=len(changes) > limit))
 

@@ -16,11 +16,13 @@ from mqtt_dashboard.contract.orders import (
 from mqtt_dashboard.dashboard.auth.guard import current
 from mqtt_dashboard.dashboard.commander import KeyTakenError, NoRoomError, UnavailableError
 from mqtt_dashboard.dashboard.parts import Parts
+from mqtt_dashboard.dashboard.queries import whole_number
 from mqtt_dashboard.dashboard.responses import read_body, refuse, reply
 from mqtt_dashboard.errors import FieldRefusedError, QueueFullError
 
 KEY: Final = "Idempotency-Key"
 ID: Final = re.compile(r"\A[A-Za-z0-9_.:-]{1,64}\Z")
+DEFAULT_LISTED: Final = 50
 MAX_LISTED: Final = 500
 
 
@@ -77,13 +79,10 @@ def _one(parts: Parts, command_id: str) -> flask.Response:
 
 
 def _recent(parts: Parts) -> CommandsReply:
-    who, found = current(), parts.commander.recent(_limit())
+    who = current()
+    found = parts.commander.recent(whole_number("limit", DEFAULT_LISTED, MAX_LISTED))
     seen = [record for record in found.commands if who.sees_command(record.topic)]
     return replace(found, commands=seen)
-
-
-def _limit() -> int:
-    return int(_number("limit", 50, 1, MAX_LISTED))
 
 
 def _look(parts: Parts, command_id: str, seconds: float) -> CommandRecord | None:

@@ -23,6 +23,7 @@ from mqtt_dashboard.contract.messages import Encoding, TopicEntry
 from mqtt_dashboard.contract.policy import FRESH
 from mqtt_dashboard.dashboard.auth.guard import current
 from mqtt_dashboard.dashboard.parts import Parts
+from mqtt_dashboard.dashboard.queries import one_of, whole_number
 from mqtt_dashboard.dashboard.responses import BadQueryError, refuse, reply
 from mqtt_dashboard.errors import TopicError
 
@@ -83,7 +84,7 @@ class TopicPages:
 
     def page(self) -> flask.Response:
         """Answer ``GET /api/topics``."""
-        limit = _limit()
+        limit = whole_number("limit", DEFAULT_LIMIT, MAX_LIMIT)
         question = _question()
         entries, last, looked_at = self._search(question, flask.request.args.get("after"), limit)
         age_s, stale = self._parts.state.topics_age()
@@ -103,7 +104,7 @@ class TopicPages:
 
     def levels(self) -> flask.Response:
         """Answer ``GET /api/topics/levels``."""
-        query, limit = flask.request.args, _limit()
+        query, limit = flask.request.args, whole_number("limit", DEFAULT_LIMIT, MAX_LIMIT)
         parent = query.get("parent")
         page = self._topics.level(parent, query.get("after"), limit)
         age_s, stale = self._parts.state.topics_age()
@@ -138,7 +139,7 @@ class TopicPages:
 
     def history(self) -> flask.Response:
         """Answer ``GET /api/topics/history``."""
-        topic, limit = _topic(), _limit(HISTORY_LIMIT, MAX_HISTORY)
+        topic, limit = _topic(), whole_number("limit", HISTORY_LIMIT, MAX_HISTORY)
         # Of a hidden topic there is as much as of one that no message can have.
         name = topic if current().read.allows(topic) else FRESH
         history = self._parts.store.topic_history.read(name, limit, _cursor())
@@ -228,15 +229,8 @@ def _question() -> Question:
         words=tuple(search.split()),
         topic_filter=wanted,
         prefix=query.get("prefix", ""),
-        in_values=query.get("values") == "1",
+        in_values=one_of("values", ("0", "1")) == "1",
     )
-
-
-def _limit(default: int = DEFAULT_LIMIT, most: int = MAX_LIMIT) -> int:
-    text = flask.request.args.get("limit", default=str(default))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:8]) <= most):
-        raise BadQueryError(f"limit must be 1 to {most}", "limit")
-    return int(text)
 
 
 def _topic() -> str:
