@@ -75,7 +75,7 @@ def test_the_document_is_a_valid_one() -> None:
 def test_each_operation_keeps_its_word(
     served: Served, label: str, role: Role, mode: GenerationMode
 ) -> None:
-    """Only declared statuses and bodies come back, never an error of ours; what is wrong is refused."""
+    """Only declared statuses and bodies come back, no error of ours; what is wrong is refused."""
     operation = SCHEMA.find_operation_by_label(label)
     assert operation is not None
     if mode.is_negative and not (operation.query or operation.headers or operation.body):

@@ -41,8 +41,7 @@ SECURITY_SCHEMES: Final[dict[str, dict[str, Any]]] = {
 
 _ALL: Final[dict[int, Reply]] = {
     403: (
-        "The request names a foreign host or comes from a foreign page, "
-        "or the role or its filters do not allow it.",
+        "A foreign host or page is asking, or the role or its filters do not allow it.",
         ErrorReply,
     ),
 }

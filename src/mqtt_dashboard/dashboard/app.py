@@ -127,7 +127,7 @@ def create_app(
     payload, patience = settings.frame_payload_limit, settings.viewer_patience
     redacting = RedactingOutlet(outlet, identity.crowd.get, counters)
     fanout = Fanout(redacting, clock, counters, payload, patience)
-    websocket.install(server.server, fanout.credit)
+    websocket.install(server.server, fanout.credit, counters)
     board = ResultBoard(fanout, counters)
     bounds = Bounds(settings.command_limit, settings.command_bytes, settings.command_ttl)
     commander = Commander(store.orders, state, board, clock, counters, bounds)

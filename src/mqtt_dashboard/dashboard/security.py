@@ -2,8 +2,11 @@
 
 The gate refuses foreign Host names (DNS rebinding), foreign origins on writes and on the websocket
 upgrade, and what a browser itself marks as cross-site. Programs that send no Origin are let in.
+It also refuses compressed bodies, which nothing here would inflate, and upgrades that are none.
 """
 
+import base64
+import binascii
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -21,6 +24,7 @@ StartResponse = Callable[..., Any]
 WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 HOST: Final = re.compile(r"\A[A-Za-z0-9._\[\]:-]+\Z")
+WEBSOCKET_KEY_BYTES: Final = 16
 SAFE_METHODS: Final = {"GET", "HEAD", "OPTIONS"}
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -122,7 +126,11 @@ class Gate:
         refusal = self._door.refusal(environ)
         if refusal is not None:
             self._counters.add("requests_refused", "door")
-            return _forbidden(refusal, start_response, self._headers)
+            return _refused("403 Forbidden", "forbidden", refusal, start_response, self._headers)
+        problem = _problem(environ)
+        if problem is not None:
+            self._counters.add("requests_refused", "malformed")
+            return _refused(*problem, start_response, self._headers)
         self._enter(environ)
         if is_upgrade(environ):
             prepare_upgrade(environ)
@@ -141,15 +149,47 @@ def is_upgrade(environ: Environ) -> bool:
     return str(environ.get("HTTP_UPGRADE", "")).lower() == "websocket"
 
 
-def _forbidden(
-    message: str, start_response: StartResponse, answer_headers: Mapping[str, str]
+def _problem(environ: Environ) -> tuple[str, str, str] | None:
+    """Return status, code and reason when a request cannot be served as it is."""
+    encoding = str(environ.get("HTTP_CONTENT_ENCODING", "identity")).strip().lower()
+    if encoding != "identity":
+        text = "send the body without compression"
+        return "415 Unsupported Media Type", "compressed", text
+    if not is_upgrade(environ):
+        return None
+    if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13":
+        return "426 Upgrade Required", "bad_upgrade", "the websocket version must be 13"
+    options = str(environ.get("HTTP_CONNECTION", "")).lower().split(",")
+    if (
+        environ.get("REQUEST_METHOD") != "GET"
+        or environ.get("SERVER_PROTOCOL") != "HTTP/1.1"
+        or "upgrade" not in (one.strip() for one in options)
+        or not _is_key(str(environ.get("HTTP_SEC_WEBSOCKET_KEY", "")))
+    ):
+        return "400 Bad Request", "bad_upgrade", "this is no websocket handshake"
+    return None
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) == WEBSOCKET_KEY_BYTES
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _refused(
+    status: str,
+    code: str,
+    message: str,
+    start_response: StartResponse,
+    answer_headers: Mapping[str, str],
 ) -> list[bytes]:
-    body = codec.encode(ErrorReply(error="forbidden", message=message))
+    body = codec.encode(ErrorReply(error=code, message=message))
     headers = [
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
         *answer_headers.items(),
     ]
-    start_response("403 Forbidden", headers)
+    start_response(status, headers)
     return [body]

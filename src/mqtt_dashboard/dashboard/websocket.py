@@ -2,7 +2,7 @@
 
 A frame for many viewers is put into websocket form once and the same bytes go to all of them.
 Credit, which needs no answer, does not travel through request contexts. And a message is bounded
-while it is read, not after.
+while it is read, not after; one that is no packet ends the connection.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,8 @@ import msgspec
 
 import socketio
 from mqtt_dashboard.contract.events import CREDIT, CreditRequest
+from mqtt_dashboard.dashboard.counters import Counters
+from mqtt_dashboard.dashboard.packets import is_sound
 
 MAX_MESSAGE_BYTES: Final = 2 * 1024 * 1024
 TEXT_FRAME: Final = 0x81
@@ -48,7 +50,7 @@ class Framer:
         return framed
 
 
-def install(server: socketio.Server, give_credit: GiveCredit) -> None:
+def install(server: socketio.Server, give_credit: GiveCredit, counters: Counters) -> None:
     """Make every websocket of a server use the short ways."""
     drivers = dict(server.eio._async)  # noqa: SLF001 - the only place where it can be set
     ordinary: Callable[..., Any] = drivers["websocket"]
@@ -69,7 +71,10 @@ def install(server: socketio.Server, give_credit: GiveCredit) -> None:
             while True:
                 message = whole_wait()
                 if not _is_credit(message):
-                    return message
+                    if message is None or is_sound(message):
+                        return message
+                    counters.add("requests_refused", "packet")
+                    return None  # which ends the connection as if the client had left
                 sid = server.manager.sid_from_eio_sid(handler.__self__.sid, "/")
                 frames = _frames(message)
                 # Who is not known yet, or says it wrong, goes the ordinary way.
