@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from mqtt_dashboard.config import LOOPBACK
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.api import ErrorReply
+from mqtt_dashboard.dashboard import intake
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.wire import prepare_upgrade
 
@@ -30,6 +31,7 @@ CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors {ancestors}; require-trusted-types-for 'script'; "
+    # Vue makes one policy of this name when it is loaded; nobody else may make any.
     "trusted-types vue"
 )
 _FIXED: Final = {
@@ -131,6 +133,7 @@ class Gate:
         if problem is not None:
             self._counters.add("requests_refused", "malformed")
             return _refused(*problem, start_response, self._headers)
+        intake.bound(environ)
         self._enter(environ)
         if is_upgrade(environ):
             prepare_upgrade(environ)
@@ -151,8 +154,7 @@ def is_upgrade(environ: Environ) -> bool:
 
 def _problem(environ: Environ) -> tuple[str, str, str] | None:
     """Return status, code and reason when a request cannot be served as it is."""
-    encoding = str(environ.get("HTTP_CONTENT_ENCODING", "identity")).strip().lower()
-    if encoding != "identity":
+    if intake.is_packed(environ):
         text = "send the body without compression"
         return "415 Unsupported Media Type", "compressed", text
     if not is_upgrade(environ):

@@ -2,19 +2,24 @@
 
 A frame for many viewers is put into websocket form once and the same bytes go to all of them.
 Credit, which needs no answer, does not travel through request contexts. And a message is bounded
-while it is read, not after; one that is no packet ends the connection.
+while it is read, not after; what no client of ours sends ends the connection.
 """
 
 from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
+import simple_websocket
 
 import socketio
 from mqtt_dashboard.contract.events import CREDIT, CreditRequest
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.packets import is_sound
 
+# A client says at once that it wants the live channel; else it only keeps a place.
+JOIN_WITHIN_S: Final = 10.0
+# Answers that wait for a client who goes on asking without reading any.
+MAX_UNREAD: Final = 1000
 MAX_MESSAGE_BYTES: Final = 2 * 1024 * 1024
 TEXT_FRAME: Final = 0x81
 CREDIT_PREFIX: Final = f'42["{CREDIT}",'
@@ -51,7 +56,7 @@ class Framer:
 
 
 def install(server: socketio.Server, give_credit: GiveCredit, counters: Counters) -> None:
-    """Make every websocket of a server use the short ways."""
+    """Make every websocket of a server use the short ways, and judge what it sends."""
     drivers = dict(server.eio._async)  # noqa: SLF001 - the only place where it can be set
     ordinary: Callable[..., Any] = drivers["websocket"]
     framer = Framer()
@@ -67,25 +72,49 @@ def install(server: socketio.Server, give_credit: GiveCredit, counters: Counters
             else:
                 websocket.ws.sock.send(framer.frame(message))
 
+        joined = False
+
+        def next_message() -> Any:
+            nonlocal joined
+            if joined:
+                return whole_wait()
+            joined = True
+            return _first(websocket.ws)
+
+        def refused(message: object) -> bool:
+            queue = handler.__self__.queue
+            if (message is None or is_sound(message)) and queue.qsize() <= MAX_UNREAD:
+                return False
+            counters.add("socket_packets_refused")
+            return True
+
+        def credited(frames: int) -> bool:
+            sid = server.manager.sid_from_eio_sid(handler.__self__.sid, "/")
+            return sid is not None and give_credit(sid, frames) is not None
+
         def wait() -> Any:
             while True:
-                message = whole_wait()
-                if not _is_credit(message):
-                    if message is None or is_sound(message):
-                        return message
-                    counters.add("requests_refused", "packet")
-                    return None  # which ends the connection as if the client had left
-                sid = server.manager.sid_from_eio_sid(handler.__self__.sid, "/")
-                frames = _frames(message)
+                message = next_message()
+                frames = _frames(message) if _is_credit(message) else None
                 # Who is not known yet, or says it wrong, goes the ordinary way.
-                if sid is None or frames is None or give_credit(sid, frames) is None:
-                    return message
+                if frames is not None and credited(frames):
+                    continue
+                # Nothing more to read: the layers below end the connection in order.
+                return None if message is None or refused(message) else message
 
         websocket.send, websocket.wait = send, wait
         return websocket
 
     drivers["websocket"] = shortened
     server.eio._async = drivers  # noqa: SLF001
+
+
+def _first(ws: Any) -> Any:
+    """Return the first message if it comes soon, None else."""
+    try:
+        return ws.receive(timeout=JOIN_WITHIN_S)
+    except simple_websocket.ConnectionClosed:
+        return None
 
 
 def _is_credit(message: object) -> bool:
@@ -95,5 +124,5 @@ def _is_credit(message: object) -> bool:
 def _frames(message: str) -> int | None:
     try:
         return _credit.decode(message[2:])[1].frames
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None

@@ -22,6 +22,8 @@ from mqtt_dashboard.dashboard.security import Environ, StartResponse, WsgiApp
 from mqtt_dashboard.errors import BusError
 
 READING: Final = {"HEAD": "GET", "OPTIONS": "GET"}
+# Strangers only ever send a name and a password.
+PUBLIC_BODY_BYTES: Final = 16 * 1024
 SOCKETS: Final = "/socket.io"
 # Never limited: a flood must not make a supervisor restart what works.
 PROBES: Final = {"/health", "/healthz", "/readyz"}
@@ -65,6 +67,7 @@ class Guard:
         if permission is None:
             raise ForbiddenError("this route has no permission yet, so nobody may use it")
         if permission is Permission.PUBLIC:
+            flask.request.max_content_length = PUBLIC_BODY_BYTES
             if rule.rule not in PROBES:
                 address = self._recognition.addresses.of(flask.request.environ)
                 self._limits.count("address", address)

@@ -1,0 +1,58 @@
+"""Bodies of requests, before anything reads them: plain, and not slower than they may be.
+
+A compressed body is refused unread: nobody here needs one, and a small one can become a large one.
+A body that trickles in keeps a place that others could use, so it ends with 408.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import gevent
+from gevent import monkey
+from werkzeug.exceptions import RequestTimeout
+
+Environ = dict[str, Any]
+
+# For a whole body, from the end of the headers on.
+WHOLE_S: Final = 20.0
+PLAIN: Final = {"", "identity"}
+
+
+def is_packed(environ: Environ) -> bool:
+    """Tell whether a body is compressed."""
+    return str(environ.get("HTTP_CONTENT_ENCODING", "")).strip().lower() not in PLAIN
+
+
+def bound(environ: Environ) -> None:
+    """Give up reading the body of a request when it takes too long."""
+    source = environ.get("wsgi.input")
+    if source is not None and _has_body(environ) and monkey.is_module_patched("socket"):
+        environ["wsgi.input"] = TimedInput(source)
+
+
+class TimedInput:
+    """A request's body that has to arrive in time; else 408 is raised (`RequestTimeout`)."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._end = time.monotonic() + WHOLE_S
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to ``size`` bytes; all there are when it is negative."""
+        return self._timed(lambda: self._source.read(size))
+
+    def readline(self, size: int = -1) -> bytes:
+        """Return bytes up to the end of a line."""
+        return self._timed(lambda: self._source.readline(size))
+
+    def _timed(self, read: Callable[[], bytes]) -> bytes:
+        # Time-outs of the socket would begin anew with every byte.
+        late = RequestTimeout("the body took too long to arrive")
+        with gevent.Timeout(max(0.001, self._end - time.monotonic()), late):
+            return read()
+
+
+def _has_body(environ: Environ) -> bool:
+    chunked = "HTTP_TRANSFER_ENCODING" in environ
+    return chunked or str(environ.get("CONTENT_LENGTH") or "0") != "0"
