@@ -83,7 +83,7 @@ def install(server: socketio.Server, give_credit: GiveCredit, counters: Counters
 
         def refused(message: object) -> bool:
             queue = handler.__self__.queue
-            if (message is None or is_sound(message)) and queue.qsize() <= MAX_UNREAD:
+            if is_sound(message) and queue.qsize() <= MAX_UNREAD:
                 return False
             counters.add("socket_packets_refused")
             return True
