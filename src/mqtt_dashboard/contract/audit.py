@@ -2,7 +2,7 @@
 
 The link of an entry is the SHA-256 of the link before, a line feed and the document; with
 ``AUDIT_KEY`` the HMAC-SHA-256 of the same. What this proves, and what not, is in
-``docs/decisions/0021-audit-record.md``.
+``docs/decisions/0022-audit-record.md``.
 """
 
 import hashlib

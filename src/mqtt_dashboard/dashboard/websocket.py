@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
-import simple_websocket
+import simple_websocket  # type: ignore[import-untyped]
 
 import socketio
 from mqtt_dashboard.contract.events import CREDIT, CreditRequest
@@ -61,52 +61,71 @@ def install(server: socketio.Server, give_credit: GiveCredit, counters: Counters
     ordinary: Callable[..., Any] = drivers["websocket"]
     framer = Framer()
 
+    def credited(eio_sid: str, frames: int) -> bool:
+        sid = server.manager.sid_from_eio_sid(eio_sid, "/")
+        return sid is not None and give_credit(sid, frames) is not None
+
     def shortened(handler: Any, eio_server: Any) -> Any:
         websocket = ordinary(handler, eio_server)
         websocket.server_args["max_message_size"] = MAX_MESSAGE_BYTES
-        whole_send, whole_wait = websocket.send, websocket.wait
-
-        def send(message: str | bytes) -> None:
-            if isinstance(message, bytes) or not websocket.ws.connected:
-                whole_send(message)
-            else:
-                websocket.ws.sock.send(framer.frame(message))
-
-        joined = False
-
-        def next_message() -> Any:
-            nonlocal joined
-            if joined:
-                return whole_wait()
-            joined = True
-            return _first(websocket.ws)
-
-        def refused(message: object) -> bool:
-            queue = handler.__self__.queue
-            if is_sound(message) and queue.qsize() <= MAX_UNREAD:
-                return False
-            counters.add("socket_packets_refused")
-            return True
-
-        def credited(frames: int) -> bool:
-            sid = server.manager.sid_from_eio_sid(handler.__self__.sid, "/")
-            return sid is not None and give_credit(sid, frames) is not None
-
-        def wait() -> Any:
-            while True:
-                message = next_message()
-                frames = _frames(message) if _is_credit(message) else None
-                # Who is not known yet, or says it wrong, goes the ordinary way.
-                if frames is not None and credited(frames):
-                    continue
-                # Nothing more to read: the layers below end the connection in order.
-                return None if message is None or refused(message) else message
-
-        websocket.send, websocket.wait = send, wait
+        ways = ShortWays(websocket, handler.__self__, framer, credited, counters)
+        websocket.send, websocket.wait = ways.send, ways.wait
         return websocket
 
     drivers["websocket"] = shortened
     server.eio._async = drivers  # noqa: SLF001
+
+
+class ShortWays:
+    """What takes the place of a websocket's own ``send`` and ``wait``.
+
+    ``place`` is the Engine.IO socket, with its id and the queue of what waits for the client.
+    """
+
+    def __init__(
+        self,
+        websocket: Any,
+        place: Any,
+        framer: Framer,
+        credited: Callable[[str, int], bool],
+        counters: Counters,
+    ) -> None:
+        self._websocket = websocket
+        self._send, self._wait = websocket.send, websocket.wait
+        self._place = place
+        self._framer = framer
+        self._credited = credited
+        self._counters = counters
+        self._joined = False
+
+    def send(self, message: str | bytes) -> None:
+        """Send a text as a frame that was made once for all."""
+        ws = self._websocket.ws
+        if isinstance(message, bytes) or not ws.connected:
+            self._send(message)
+        else:
+            ws.sock.send(self._framer.frame(message))
+
+    def wait(self) -> Any:
+        """Return the next message that is no credit; None ends the connection in order."""
+        while True:
+            message = self._next()
+            frames = _frames(message) if _is_credit(message) else None
+            # Who is not known yet, or says it wrong, goes the ordinary way.
+            if frames is not None and self._credited(self._place.sid, frames):
+                continue
+            if message is None:
+                return None
+            if is_sound(message) and self._place.queue.qsize() <= MAX_UNREAD:
+                return message
+            self._counters.add("socket_packets_refused")
+            return None
+
+    def _next(self) -> Any:
+        if self._joined:
+            return self._wait()
+        self._joined = True
+        return _first(self._websocket.ws)
 
 
 def _first(ws: Any) -> Any:

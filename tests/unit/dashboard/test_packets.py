@@ -26,7 +26,8 @@ def test_what_clients_send_is_let_in(packet: str) -> None:
         "42{}", "42[]", "42[1]", "42[null]", '42["x"', '42["x"]]', "42[NaN]", '42-1["x"]',
         '42/x,["x"]', '42//,["x"]', '42/?a=b,["x"]', "42" + "9" * 16 + '["x"]',
         "42" + "[" * 100_000, '42\u0661["x"]', "43", "43[]", "43x[]", "431", "431{}",
-        "44", '44{"message":"x"}', '451-["x",{"_placeholder":true,"num":0}]', '45["x"]', "461-[]", "47", "48",
+        "44", '44{"message":"x"}', '451-["x",{"_placeholder":true,"num":0}]',
+        '45["x"]', "461-[]", "47", "48",
     ],
 )  # fmt: skip
 def test_what_is_no_packet_is_not(packet: object) -> None:
