@@ -255,7 +255,7 @@ def test_what_the_broker_answers(page: Page, stack: Stack) -> None:
     texts = iter(TEXTS[::30])
 
     def refused(command: PublishCommand) -> CommandReply:
-        return CommandReply(id=command.id or "", state="failed", reason=next(texts), code=135)
+        return CommandReply(id=command.id or "", state="failed", reason=next(texts))
 
     stack.bridge.answer = refused
     page.goto(f"{stack.dashboard.url}/publish?topic={quote('<b>x</b>')}&payload=x")

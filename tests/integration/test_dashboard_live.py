@@ -196,7 +196,6 @@ def _has_messages(viewer: Viewer, count: int) -> bool:
         ([], "Expected `object`"),
         (None, "Expected `object`"),
         ("text", "Expected `object`"),
-        (b"bytes", "Expected `object`"),
     ],
 )
 def test_malformed_subscriptions_are_refused_in_words(

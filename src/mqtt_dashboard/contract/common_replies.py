@@ -19,6 +19,8 @@ PUBLIC: Final = frozenset(
         "/api/auth/me",
         "/api/auth/login",
         "/api/auth/logout",
+        "/api/auth/oidc/start",
+        "/api/auth/oidc/callback",
     }
 )
 # Never limited, so that a flood does not make a supervisor restart what works.

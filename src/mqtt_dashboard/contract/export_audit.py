@@ -60,13 +60,14 @@ ROUTES: Final[tuple[Route, ...]] = (
         "get",
         "/api/audit/export",
         "exportAudit",
-        "The whole record as a download; administrators only.",
-        {
-            200: ("JSON lines, or CSV.", "application/x-ndjson"),
-            400: _INVALID,
-            401: _UNKNOWN,
-            403: _FORBIDDEN,
-        },
-        query=(Query("format", "`jsonl` (default) or `csv`.", {"enum": ["jsonl", "csv"]}),),
+        "The whole record as a download, one JSON document per line; administrators only.",
+        {200: ("The file.", "application/x-ndjson"), 401: _UNKNOWN, 403: _FORBIDDEN},
+    ),
+    Route(
+        "get",
+        "/api/audit/export.csv",
+        "exportAuditTable",
+        "The whole record as a download for spreadsheets; administrators only.",
+        {200: ("The file.", "text/csv"), 401: _UNKNOWN, 403: _FORBIDDEN},
     ),
 )

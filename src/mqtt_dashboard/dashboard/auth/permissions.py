@@ -62,6 +62,7 @@ ROUTES: Final[dict[str, Permission]] = {
     "GET /api/commands": _VIEW,
     "GET /api/audit": _ADMINISTER,
     "GET /api/audit/export": _ADMINISTER,
+    "GET /api/audit/export.csv": _ADMINISTER,
     "GET /api/audit/verify": _ADMINISTER,
     "GET /api/commands/<command_id>": _VIEW,
     "GET /api/system": _OPERATE,

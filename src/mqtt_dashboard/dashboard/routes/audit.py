@@ -1,21 +1,20 @@
 """The audit record over HTTP, for administrators: pages, a file, a proof."""
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, get_args
 
 import flask
 
-from mqtt_dashboard.contract.audit import AuditReply
+from mqtt_dashboard.contract.audit import AuditAction, AuditOutcome, AuditReply
 from mqtt_dashboard.dashboard import audit_trail
 from mqtt_dashboard.dashboard.audit_trail import Search
 from mqtt_dashboard.dashboard.parts import Parts
-from mqtt_dashboard.dashboard.responses import BadQueryError, refuse, reply
+from mqtt_dashboard.dashboard.responses import BadQueryError, reply
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 500
-FORMATS: Final = {
-    "jsonl": (audit_trail.json_lines, "application/x-ndjson"),
-    "csv": (audit_trail.comma_separated, "text/csv; charset=utf-8"),
-}
+ACTIONS: Final = frozenset(get_args(AuditAction))
+OUTCOMES: Final = frozenset(get_args(AuditOutcome))
 
 
 def blueprint(parts: Parts) -> flask.Blueprint:
@@ -45,28 +44,39 @@ def blueprint(parts: Parts) -> flask.Blueprint:
 
     @routes.get("/export")
     def export() -> flask.Response:
-        name = flask.request.args.get("format", "jsonl")
-        if name not in FORMATS:
-            return refuse(400, "invalid", f"format must be one of {', '.join(FORMATS)}", "format")
-        lines, kind = FORMATS[name]
-        answer = flask.Response(lines(store), mimetype=kind)
-        answer.headers["Content-Disposition"] = f'attachment; filename="audit.{name}"'
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
+        return _file(audit_trail.json_lines(store), "application/x-ndjson", "audit.jsonl")
+
+    @routes.get("/export.csv")
+    def export_csv() -> flask.Response:
+        return _file(audit_trail.comma_separated(store), "text/csv", "audit.csv")
 
     return routes
+
+
+def _file(lines: Iterator[bytes], kind: str, name: str) -> flask.Response:
+    answer = flask.Response(lines, mimetype=kind)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def _search() -> Search:
     query = flask.request.args
     return Search(
         who=query.get("who") or None,
-        action=query.get("action") or None,
-        outcome=query.get("outcome") or None,
+        action=_one_of("action", ACTIONS),
+        outcome=_one_of("outcome", OUTCOMES),
         topic=query.get("topic") or None,
         since=_time("since"),
         until=_time("until"),
     )
+
+
+def _one_of(name: str, words: frozenset[str]) -> str | None:
+    text = flask.request.args.get(name)
+    if text is not None and text not in words:
+        raise BadQueryError(f"{name} must be one of {', '.join(sorted(words))}", name)
+    return text
 
 
 def _before() -> int | None:
