@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -231,6 +232,19 @@ def test_own_origin_may_publish(dashboard: DashboardServer, bridge: BeatingBridg
     )
     assert got == 200
     assert len(bridge.commands) == 1
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/topics", "/api/topics/levels", "/api/broker/story", "/api/commands"]
+)
+@pytest.mark.parametrize(
+    "limit", ["0", "-1", "1001", "1.5", "x", "", "\u0661", "1e2", "00001000999999", "9" * 5000]
+)
+def test_p51_a_limit_is_kept_or_refused(dashboard: DashboardServer, path: str, limit: str) -> None:
+    """A page has at most 1,000 entries, however its size is written."""
+    status, body = dashboard.get(f"{path}?limit={quote(limit)}")
+    assert (status, body["field"]) == (400, "limit")
+    assert dashboard.get(f"{path}?limit=10")[0] == 200
 
 
 @pytest.mark.parametrize("path", ["/api/nope", "/api/", "/api", "/api/broker", "/api/x.json"])

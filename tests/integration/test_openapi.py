@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 import requests
@@ -19,10 +18,16 @@ from tests.support.dashboard_stack import Stack, running_stack
 from tests.support.servers import wait_for
 from tests.support.visitors import PASSWORD, add_user, make_token, store_of
 
-EXAMPLES = 20
+EXAMPLES = 40
 SCHEMA = schemathesis.openapi.from_dict(export.openapi(__version__))
 SCHEMA.config.generation.update(with_security_parameters=False)
 LABELS = [f"{route.method.upper()} {route.path}" for route in export.ROUTES]
+# Where nothing can be asked, nothing can be asked in a wrong way.
+EXCHANGES = [(label, GenerationMode.POSITIVE) for label in LABELS] + [
+    (label, GenerationMode.NEGATIVE)
+    for label, route in zip(LABELS, export.ROUTES, strict=True)
+    if route.body or any(one.place != "path" for one in route.query)
+]
 CHECKS: list[CheckFunction] = [
     checks.status_code_conformance,
     checks.content_type_conformance,
@@ -66,22 +71,18 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def test_the_document_is_a_valid_one() -> None:
     """Other programs can read the document, patterns included, and it holds every route."""
     SCHEMA.validate()
-    results: list[Any] = list(SCHEMA.get_all_operations())
-    found = [one.ok() for one in results]
-    assert sorted(one.label for one in found if one) == sorted(LABELS)
+    assert SCHEMA.statistic.operations.total == len(LABELS)
+    assert all(SCHEMA.find_operation_by_label(label) for label in LABELS)
 
 
-@pytest.mark.parametrize("mode", list(GenerationMode), ids=str)
 @pytest.mark.parametrize("role", ["administrator", "viewer"])
-@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize(("label", "mode"), EXCHANGES)
 def test_each_operation_keeps_its_word(
     served: Served, label: str, role: Role, mode: GenerationMode
 ) -> None:
     """Only declared statuses and bodies come back, no error of ours; what is wrong is refused."""
     operation = SCHEMA.find_operation_by_label(label)
     assert operation is not None
-    if mode.is_negative and not (operation.query or operation.headers or operation.body):
-        pytest.skip("nothing can be wrong in this request")
     token = served.tokens[role]
     base = served.stack.dashboard.url
 
