@@ -56,6 +56,7 @@ _LIMITED: Final[dict[int, Reply]] = {
 }
 _WITH_BODY: Final[dict[int, Reply]] = {
     400: ("Not JSON.", ErrorReply),
+    408: ("The body came too slowly.", ErrorReply),
     413: ("The body is too large.", ErrorReply),
     415: ("The body is not application/json, or it is compressed.", ErrorReply),
     422: ("A field is not valid.", ErrorReply),

@@ -200,8 +200,8 @@ def worker_of(app: flask.Flask) -> Worker:
 
 
 def _socket_server(app: flask.Flask, door: Door) -> SocketIO:
-    def allowed(origin: str, environ: dict[str, Any]) -> bool:
-        return door.origin_allowed(origin, environ)
+    def allowed(origin: str | None, environ: dict[str, Any]) -> bool:
+        return origin is not None and door.origin_allowed(origin, environ)
 
     logger = logging.getLogger("mqtt_dashboard.socketio")
     logger.setLevel(logging.WARNING)

@@ -16,12 +16,12 @@ Environ = dict[str, Any]
 
 # For a whole body, from the end of the headers on.
 WHOLE_S: Final = 20.0
-PLAIN: Final = "identity"
+PLAIN: Final = {"", "identity"}
 
 
 def is_packed(environ: Environ) -> bool:
     """Tell whether a body is compressed."""
-    return str(environ.get("HTTP_CONTENT_ENCODING", PLAIN)).strip().lower() != PLAIN
+    return str(environ.get("HTTP_CONTENT_ENCODING", "")).strip().lower() not in PLAIN
 
 
 def bound(environ: Environ) -> None:

@@ -1,56 +1,44 @@
-"""What a socket may send at all, judged before Engine.IO and Socket.IO read it.
+"""What a client may send over the live channel, looked at before any library unpacks it.
 
-Their code raises on a packet that is none, which would leave the connection half open and fill the
-log, and collects binary parts without a bound. Our clients send text packets of four kinds only.
+The libraries below accept much that nobody here uses: binary packets that wait for any number of
+attachments, namespaces, acknowledgements. Whoever sends such things is no client of ours, and the
+connection ends.
 """
 
+import re
 from typing import Final
 
 import msgspec
 
-# Pong, closing, upgrading and doing nothing need no content.
-BARE: Final = frozenset({"1", "3", "5", "6"})
-MESSAGE: Final = "4"
-CONNECT, DISCONNECT, EVENT, ACK = "0", "1", "2", "3"
-MOST_DIGITS: Final = 15
-DIGITS: Final = frozenset("0123456789")
+CONNECT: Final = "40"
+# Engine.IO: 1 close, 3 pong, 4 message; Socket.IO inside: 0 connect, 1 disconnect, 2 event.
+_WITHOUT_DATA: Final = {"1", "2", "3", "41", "40"}
+_EVENT: Final = re.compile(r"42([0-9]{0,15})(?=\[)")
+MAX_AUTH_CHARACTERS: Final = 4096
 
 
-def is_sound(packet: object) -> bool:
-    """Tell whether a message of a websocket is a packet that a client of ours may send."""
-    if not isinstance(packet, str):
+def is_ours(message: object) -> bool:
+    """Tell whether a websocket message is a packet that a client of ours may send."""
+    if not isinstance(message, str):
         return False
-    if packet in BARE:
+    if message in _WITHOUT_DATA:
         return True
-    if not packet.startswith(MESSAGE):
+    if message.startswith("40{"):
+        return len(message) <= MAX_AUTH_CHARACTERS and isinstance(_decoded(message[2:]), dict)
+    head = _EVENT.match(message)
+    if head is None:
         return False
-    # There is one namespace only, and it may be named.
-    kind, content = packet[1:2], packet[2:].removeprefix("/,")
-    if kind == DISCONNECT:
-        return not content
-    if kind == CONNECT:
-        return not content or isinstance(_json(content), dict)
-    return kind in (EVENT, ACK) and _is_sound_list(kind, content)
+    event = _decoded(message[head.end() :])
+    return isinstance(event, list) and bool(event) and isinstance(event[0], str)
 
 
-def _is_sound_list(kind: str, content: str) -> bool:
-    """Tell whether an event has a name, and an answer the number of a question."""
-    number, content = _number(content)
-    data = _json(content)
-    if not isinstance(data, list) or len(number) > MOST_DIGITS:
-        return False
-    return bool(number) if kind == ACK else bool(data) and isinstance(data[0], str)
+def is_connect(message: object) -> bool:
+    """Tell whether a packet asks for the live channel, as the first one has to."""
+    return isinstance(message, str) and message.startswith(CONNECT)
 
 
-def _number(content: str) -> tuple[str, str]:
-    """Split the number of a question from what follows it."""
-    end = next((at for at, one in enumerate(content) if one not in DIGITS), len(content))
-    return content[:end], content[end:]
-
-
-def _json(text: str) -> object:
-    """Return what a JSON text means; nothing is what no sound packet holds."""
+def _decoded(text: str) -> object:
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
         return None

@@ -2,11 +2,8 @@
 
 The gate refuses foreign Host names (DNS rebinding), foreign origins on writes and on the websocket
 upgrade, and what a browser itself marks as cross-site. Programs that send no Origin are let in.
-It also refuses compressed bodies, which nothing here would inflate, and upgrades that are none.
 """
 
-import base64
-import binascii
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -25,7 +22,6 @@ StartResponse = Callable[..., Any]
 WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 HOST: Final = re.compile(r"\A[A-Za-z0-9._\[\]:-]+\Z")
-WEBSOCKET_KEY_BYTES: Final = 16
 SAFE_METHODS: Final = {"GET", "HEAD", "OPTIONS"}
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -67,7 +63,8 @@ class Door:
         if not HOST.match(host):
             return False
         try:
-            name = urlsplit(f"//{host}").hostname
+            parts = urlsplit(f"//{host}")
+            name, _ = parts.hostname, parts.port
         except ValueError:
             return False
         if name in self._hosts:
@@ -124,15 +121,17 @@ class Gate:
         self._base_path = base_path
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Refuse with 403 or pass on."""
+        """Refuse with 403 or 415, or pass on."""
         refusal = self._door.refusal(environ)
         if refusal is not None:
             self._counters.add("requests_refused", "door")
-            return _refused("403 Forbidden", "forbidden", refusal, start_response, self._headers)
-        problem = _problem(environ)
-        if problem is not None:
-            self._counters.add("requests_refused", "malformed")
-            return _refused(*problem, start_response, self._headers)
+            reply = ErrorReply(error="forbidden", message=refusal)
+            return _refused("403 Forbidden", reply, start_response, self._headers)
+        if intake.is_packed(environ):
+            self._counters.add("requests_refused", "compressed")
+            reply = ErrorReply(error="compressed", message="send the body without compression")
+            status = "415 Unsupported Media Type"
+            return _refused(status, reply, start_response, self._headers)
         intake.bound(environ)
         self._enter(environ)
         if is_upgrade(environ):
@@ -152,41 +151,10 @@ def is_upgrade(environ: Environ) -> bool:
     return str(environ.get("HTTP_UPGRADE", "")).lower() == "websocket"
 
 
-def _problem(environ: Environ) -> tuple[str, str, str] | None:
-    """Return status, code and reason when a request cannot be served as it is."""
-    if intake.is_packed(environ):
-        text = "send the body without compression"
-        return "415 Unsupported Media Type", "compressed", text
-    if not is_upgrade(environ):
-        return None
-    if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13":
-        return "426 Upgrade Required", "bad_upgrade", "the websocket version must be 13"
-    options = str(environ.get("HTTP_CONNECTION", "")).lower().split(",")
-    if (
-        environ.get("REQUEST_METHOD") != "GET"
-        or environ.get("SERVER_PROTOCOL") != "HTTP/1.1"
-        or "upgrade" not in (one.strip() for one in options)
-        or not _is_key(str(environ.get("HTTP_SEC_WEBSOCKET_KEY", "")))
-    ):
-        return "400 Bad Request", "bad_upgrade", "this is no websocket handshake"
-    return None
-
-
-def _is_key(text: str) -> bool:
-    try:
-        return len(base64.b64decode(text, validate=True)) == WEBSOCKET_KEY_BYTES
-    except (binascii.Error, ValueError):
-        return False
-
-
 def _refused(
-    status: str,
-    code: str,
-    message: str,
-    start_response: StartResponse,
-    answer_headers: Mapping[str, str],
+    status: str, reply: ErrorReply, start_response: StartResponse, answer_headers: Mapping[str, str]
 ) -> list[bytes]:
-    body = codec.encode(ErrorReply(error=code, message=message))
+    body = codec.encode(reply)
     headers = [
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
-import simple_websocket  # type: ignore[import-untyped]
 
+import simple_websocket
 import socketio
 from mqtt_dashboard.contract.events import CREDIT, CreditRequest
+from mqtt_dashboard.dashboard import packets
 from mqtt_dashboard.dashboard.counters import Counters
-from mqtt_dashboard.dashboard.packets import is_sound
 
 # A client says at once that it wants the live channel; else it only keeps a place.
 JOIN_WITHIN_S: Final = 10.0
@@ -55,85 +55,88 @@ class Framer:
         return framed
 
 
+class Reader:
+    """What a client sends, one message after the other, until it sends what it should not."""
+
+    def __init__(
+        self,
+        server: socketio.Server,
+        websocket: Any,
+        engine_socket: Any,
+        give_credit: GiveCredit,
+        counters: Counters,
+    ) -> None:
+        self._server = server
+        self._give_credit = give_credit
+        self._wait = websocket.wait
+        self._websocket = websocket
+        self._engine_socket = engine_socket
+        self._counters = counters
+        self._joined = False
+
+    def next(self) -> Any:
+        """Return the next message that is no credit; None when the connection has to end."""
+        while True:
+            message = self._received()
+            frames = _frames(message) if _is_credit(message) else None
+            # Who is not known yet, or says it wrong, goes the ordinary way.
+            if frames is not None and self._credited(frames):
+                continue
+            # After None the layers below end the connection in order.
+            return None if message is None or self._refused(message) else message
+
+    def _credited(self, frames: int) -> bool:
+        sid = self._sid()
+        return sid is not None and self._give_credit(sid, frames) is not None
+
+    def _known(self) -> bool:
+        return self._sid() is not None
+
+    def _sid(self) -> str | None:
+        return self._server.manager.sid_from_eio_sid(self._engine_socket.sid, "/")
+
+    def _received(self) -> Any:
+        if self._joined:
+            return self._wait()
+        self._joined = True
+        try:
+            return self._websocket.ws.receive(timeout=JOIN_WITHIN_S)
+        except simple_websocket.ConnectionClosed:
+            return None
+
+    def _refused(self, message: object) -> bool:
+        ours = packets.is_ours(message) and (self._known() or packets.is_connect(message))
+        if ours and self._engine_socket.queue.qsize() <= MAX_UNREAD:
+            return False
+        self._counters.add("socket_packets_refused")
+        # Whoever waits to send to a client that does not read would wait for ever.
+        self._websocket.ws.sock.cut(discard=True)
+        return True
+
+
 def install(server: socketio.Server, give_credit: GiveCredit, counters: Counters) -> None:
     """Make every websocket of a server use the short ways, and judge what it sends."""
     drivers = dict(server.eio._async)  # noqa: SLF001 - the only place where it can be set
     ordinary: Callable[..., Any] = drivers["websocket"]
     framer = Framer()
 
-    def credited(eio_sid: str, frames: int) -> bool:
-        sid = server.manager.sid_from_eio_sid(eio_sid, "/")
-        return sid is not None and give_credit(sid, frames) is not None
-
     def shortened(handler: Any, eio_server: Any) -> Any:
         websocket = ordinary(handler, eio_server)
         websocket.server_args["max_message_size"] = MAX_MESSAGE_BYTES
-        ways = ShortWays(websocket, handler.__self__, framer, credited, counters)
-        websocket.send, websocket.wait = ways.send, ways.wait
+        whole_send = websocket.send
+
+        def send(message: str | bytes) -> None:
+            if isinstance(message, bytes) or not websocket.ws.connected:
+                whole_send(message)
+            else:
+                websocket.ws.sock.send(framer.frame(message))
+
+        reader = Reader(server, websocket, handler.__self__, give_credit, counters)
+        websocket.send, websocket.wait = send, reader.next
         return websocket
 
     drivers["websocket"] = shortened
     server.eio._async = drivers  # noqa: SLF001
-
-
-class ShortWays:
-    """What takes the place of a websocket's own ``send`` and ``wait``.
-
-    ``place`` is the Engine.IO socket, with its id and the queue of what waits for the client.
-    """
-
-    def __init__(
-        self,
-        websocket: Any,
-        place: Any,
-        framer: Framer,
-        credited: Callable[[str, int], bool],
-        counters: Counters,
-    ) -> None:
-        self._websocket = websocket
-        self._send, self._wait = websocket.send, websocket.wait
-        self._place = place
-        self._framer = framer
-        self._credited = credited
-        self._counters = counters
-        self._joined = False
-
-    def send(self, message: str | bytes) -> None:
-        """Send a text as a frame that was made once for all."""
-        ws = self._websocket.ws
-        if isinstance(message, bytes) or not ws.connected:
-            self._send(message)
-        else:
-            ws.sock.send(self._framer.frame(message))
-
-    def wait(self) -> Any:
-        """Return the next message that is no credit; None ends the connection in order."""
-        while True:
-            message = self._next()
-            frames = _frames(message) if _is_credit(message) else None
-            # Who is not known yet, or says it wrong, goes the ordinary way.
-            if frames is not None and self._credited(self._place.sid, frames):
-                continue
-            if message is None:
-                return None
-            if is_sound(message) and self._place.queue.qsize() <= MAX_UNREAD:
-                return message
-            self._counters.add("socket_packets_refused")
-            return None
-
-    def _next(self) -> Any:
-        if self._joined:
-            return self._wait()
-        self._joined = True
-        return _first(self._websocket.ws)
-
-
-def _first(ws: Any) -> Any:
-    """Return the first message if it comes soon, None else."""
-    try:
-        return ws.receive(timeout=JOIN_WITHIN_S)
-    except simple_websocket.ConnectionClosed:
-        return None
 
 
 def _is_credit(message: object) -> bool:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from mqtt_dashboard.dashboard.counters import Counters
-from mqtt_dashboard.dashboard.security import Door, Environ, Gate, StartResponse, headers
+from mqtt_dashboard.dashboard.security import Door
 
 OWN = {"wsgi.url_scheme": "http", "HTTP_HOST": "127.0.0.1:8082"}
 
@@ -26,6 +25,7 @@ def test_our_hosts_are_served(host: str) -> None:
         "", "evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "127.0.0.1@evil.example",
         "user@localhost", "[::1", "dash.example.evil", "xdash.example", "localhost/../evil",
         "evil.example#localhost", "0x7f.1.evil", "127.0.0.1 evil.example", "löcalhost",
+        "127.0.0.1:99999999", "127.0.0.1:x", "localhost:-1",
     ],
 )  # fmt: skip
 def test_p58_foreign_hosts_are_refused(host: str) -> None:
@@ -70,66 +70,3 @@ def test_reading_needs_no_origin() -> None:
     """A plain GET from anywhere is answered; the browser keeps the answer from foreign pages."""
     environ = {**OWN, "REQUEST_METHOD": "GET", "HTTP_ORIGIN": "http://evil.example"}
     assert Door([], []).refusal(environ) is None
-
-
-HANDSHAKE = {
-    **OWN,
-    "REQUEST_METHOD": "GET",
-    "SERVER_PROTOCOL": "HTTP/1.1",
-    "PATH_INFO": "/socket.io/",
-    "HTTP_UPGRADE": "websocket",
-    "HTTP_CONNECTION": "keep-alive, Upgrade",
-    "HTTP_SEC_WEBSOCKET_VERSION": "13",
-    "HTTP_SEC_WEBSOCKET_KEY": "dGhlIHNhbXBsZSBub25jZQ==",
-}
-
-
-def status_of(environ: dict[str, str]) -> str:
-    """Return what a gate in front of nothing answers; 204 is what gets through."""
-    given: list[str] = []
-
-    def inner(_environ: Environ, start_response: StartResponse) -> list[bytes]:
-        start_response("204 No Content", [])
-        return []
-
-    gate = Gate(inner, Door([], []), Counters(), headers())
-    list(gate(dict(environ), lambda status, _headers: given.append(status)))
-    return given[0][:3]
-
-
-def test_a_handshake_passes() -> None:
-    """What a browser sends is let through."""
-    assert status_of(HANDSHAKE) == "204"
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "status"),
-    [
-        ("HTTP_SEC_WEBSOCKET_KEY", "", "400"),
-        ("HTTP_SEC_WEBSOCKET_KEY", "dGhl", "400"),
-        ("HTTP_SEC_WEBSOCKET_KEY", "dGhlIHNhbXBsZSBub25jZQ", "400"),
-        ("HTTP_SEC_WEBSOCKET_KEY", "dGhl IHNhbXBsZSBub25jZQ==", "400"),
-        ("HTTP_SEC_WEBSOCKET_KEY", "d\u00fchlIHNhbXBsZSBub25jZQ==", "400"),
-        ("HTTP_SEC_WEBSOCKET_VERSION", "", "426"),
-        ("HTTP_SEC_WEBSOCKET_VERSION", "8", "426"),
-        ("HTTP_SEC_WEBSOCKET_VERSION", "13, 8", "426"),
-        ("HTTP_CONNECTION", "keep-alive", "400"),
-        ("HTTP_CONNECTION", "xupgrade", "400"),
-        ("SERVER_PROTOCOL", "HTTP/1.0", "400"),
-        ("REQUEST_METHOD", "POST", "400"),
-        ("HTTP_CONTENT_ENCODING", "gzip", "415"),
-        ("HTTP_ORIGIN", "http://evil.example", "403"),
-    ],
-)
-def test_what_is_no_handshake_does_not(name: str, value: str, status: str) -> None:
-    """Half a handshake would raise in the websocket library, after something was kept for it."""
-    assert status_of({**HANDSHAKE, name: value}) == status
-
-
-@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br", "identity, gzip", "x", ""])
-@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_compressed_bodies_are_refused_unread(method: str, encoding: str) -> None:
-    """Nothing is inflated, so a few kilobytes cannot become gigabytes."""
-    environ = {**OWN, "REQUEST_METHOD": method, "HTTP_CONTENT_ENCODING": encoding}
-    assert status_of(environ) == "415"
-    assert status_of({**environ, "HTTP_CONTENT_ENCODING": "Identity"}) == "204"

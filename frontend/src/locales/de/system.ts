@@ -64,6 +64,7 @@ export const system: Texts<typeof en> = {
     events_skipped: "Dashboard: einem langsamen Zuschauer nicht gesendete Zustände",
     requests_refused: "Dashboard: abgelehnte Anfragen",
     socket_requests_refused: "Dashboard: abgelehnte Anfragen von Sockets",
+    socket_packets_refused: "Dashboard: Pakete, die kein Client von uns sendet",
     redis_errors: "Dashboard: Fehler von Redis",
     loop_failures: "Dashboard: unerwartete Fehler",
     unreadable: "Dashboard: nicht verstandene Dokumente",

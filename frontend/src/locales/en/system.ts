@@ -61,6 +61,7 @@ export const system = {
     events_skipped: "Dashboard: state events not sent to a slow viewer",
     requests_refused: "Dashboard: requests refused",
     socket_requests_refused: "Dashboard: requests of sockets refused",
+    socket_packets_refused: "Dashboard: packets no client of ours sends",
     redis_errors: "Dashboard: errors of Redis",
     loop_failures: "Dashboard: unexpected errors",
     unreadable: "Dashboard: documents not understood",

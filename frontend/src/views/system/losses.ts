@@ -17,6 +17,7 @@ const COUNTED = [
   "events_skipped",
   "requests_refused",
   "socket_requests_refused",
+  "socket_packets_refused",
   "redis_errors",
   "loop_failures",
   "unreadable",

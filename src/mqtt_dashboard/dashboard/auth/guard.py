@@ -7,6 +7,7 @@ import flask
 
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.api import ErrorReply
+from mqtt_dashboard.dashboard import upgrades
 from mqtt_dashboard.dashboard.auth.limiting import RequestLimits
 from mqtt_dashboard.dashboard.auth.permissions import ROUTES, Permission
 from mqtt_dashboard.dashboard.auth.principal import (
@@ -113,6 +114,9 @@ class SocketDoor:
             return self._refused(
                 start_response, "503 Service Unavailable", "redis_unavailable", text
             )
+        wrong = upgrades.problem(environ)
+        if wrong is not None:
+            return self._refused(start_response, "400 Bad Request", "no_websocket", wrong)
         return self._app(environ, start_response)
 
     def _refused(

@@ -1,0 +1,1 @@
+class ConnectionClosed(Exception): ...  # noqa: N818
