@@ -296,6 +296,21 @@ def test_what_no_client_of_ours_sends_ends_the_connection(stack: Stack, data: by
         wait_for(lambda: _closed(connection), "it is cut", 3)
 
 
+def test_who_does_not_answer_a_close_keeps_no_place(stack: Stack) -> None:
+    """After a client has said that it leaves, the connection ends, whatever the client does."""
+    with opened(stack.dashboard.port) as connection:
+        connection.sendall(frame(1, b"40") + frame(1, b"1"))
+        wait_for(lambda: _closed(connection), "it is shut down", 5)
+
+
+@pytest.mark.parametrize("name", ["SCRIPT_NAME", "PATH_INFO", "REMOTE_USER"])
+def test_no_header_moves_a_request(stack: Stack, name: str) -> None:
+    """What a request asks for, and for whom, stands in no header that anybody may send."""
+    for value in ("/x", "/api", "/healthz"):
+        answer = stack.dashboard.request("GET", "/api/broker/version", headers={name: value})
+        assert (answer[0], b"contract" in answer[1]) == (200, True)
+
+
 def test_asking_without_reading_ends(stack: Stack) -> None:
     """Requests whose answers nobody reads pile up only so far."""
     with Peak(worker(stack)) as peak, opened(stack.dashboard.port) as connection:

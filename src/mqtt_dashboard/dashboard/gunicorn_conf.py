@@ -23,6 +23,8 @@ loglevel = "warning"
 proc_name = "mqtt-dashboard"
 # The header is refused unless it is exact; nothing here needs large requests lines.
 limit_request_line = 8190
+# Where the page is below a path is a setting (DASHBOARD_BASE_PATH), not a stranger's header.
+forwarder_headers = ""
 control_socket_disable = True
 
 

@@ -5,6 +5,8 @@ Credit, which needs no answer, does not travel through request contexts. And a m
 while it is read, not after; what no client of ours sends ends the connection.
 """
 
+import contextlib
+import socket
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -123,7 +125,7 @@ def install(server: socketio.Server, give_credit: GiveCredit, counters: Counters
     def shortened(handler: Any, eio_server: Any) -> Any:
         websocket = ordinary(handler, eio_server)
         websocket.server_args["max_message_size"] = MAX_MESSAGE_BYTES
-        whole_send = websocket.send
+        whole_send, whole_close = websocket.send, websocket.close
 
         def send(message: str | bytes) -> None:
             if isinstance(message, bytes) or not websocket.ws.connected:
@@ -132,7 +134,14 @@ def install(server: socketio.Server, give_credit: GiveCredit, counters: Counters
                 websocket.ws.sock.send(framer.frame(message))
 
         reader = Reader(server, websocket, handler.__self__, give_credit, counters)
-        websocket.send, websocket.wait = send, reader.next
+
+        def close() -> None:
+            whole_close()
+            # A peer that does not answer the Close frame would keep the connection for ever.
+            with contextlib.suppress(OSError):  # it has left already
+                websocket.ws.sock.shutdown(socket.SHUT_RDWR)
+
+        websocket.send, websocket.wait, websocket.close = send, reader.next, close
         return websocket
 
     drivers["websocket"] = shortened
