@@ -58,7 +58,6 @@ class Publisher:
             deadline_s=self._timeout_s,
         )
         try:
-            self._require_bridge()
             # The place is taken first: nothing is sent whose result nobody waits for.
             with self._commander.board.place(identity) as event:
                 self._commander.accept(
@@ -84,12 +83,16 @@ class Publisher:
             duration_ms=duration_ms,
         )
 
-    def _require_bridge(self) -> None:
-        redis = self._state.redis_health()
+    def require_bridge(self) -> None:
+        """Raise `UnavailableError` while it is known that nothing can be sent; asks nobody."""
+        redis, reason = self._state.redis_health(), None
         if redis.status == "down":
-            raise UnavailableError(f"not sent: {redis.reason}")
-        if self._state.bridge_alive() is False:
-            raise UnavailableError(f"not sent: {self._state.broker_status().reason}")
+            reason = redis.reason
+        elif self._state.bridge_alive() is False:
+            reason = self._state.broker_status().reason
+        if reason is not None:
+            self._counters.add("publishes", "unavailable")
+            raise UnavailableError(f"not sent: {reason}")
 
     def _wait(self, identity: str, event: threading.Event) -> CommandRecord | None:
         try:

@@ -28,6 +28,8 @@ class JudgedPublisher:
         accepted: Callable[[str], None] = lambda _id: None,
     ) -> PublishReply:
         """Publish one message; raise `ForbiddenError` when this one may not."""
+        # Known at once, while the record would wait for a Redis that does not answer.
+        self._publisher.require_bridge()
         with self._written_down(who, request) as identity:
             return self._publisher.publish(request, accepted, who.policy(), identity)
 
