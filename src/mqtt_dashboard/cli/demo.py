@@ -17,7 +17,7 @@ def command(seed: int) -> None:
 
     About 30 messages a second of rooms, machines and meters go to the broker that
     MQTT_BROKER_HOST or MQTT_URL names. Requests to demo/requests/... with a response topic
-    below demo/ are answered. What was retained is taken back at the end.
+    below demo/ or mqtt-dashboard/reply are answered. What was retained is taken back at the end.
     """
     try:
         settings = config.load(MqttSettings)

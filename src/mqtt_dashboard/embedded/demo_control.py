@@ -18,6 +18,8 @@ from mqtt_dashboard.embedded.demo_traffic import ROOT, sign_in
 CLIENT_ID: Final = "demo-control"
 REQUESTS: Final = f"{ROOT}/requests/#"
 FILTERS: Final = ((REQUESTS, 1), (f"{ROOT}/machines/+/state", 1), (f"{ROOT}/status", 0))
+# The demo's own topics, and where the page of this dashboard expects replies.
+ANSWERED: Final = (f"{ROOT}/", "mqtt-dashboard/reply")
 MAX_ANSWER_BYTES: Final = 4096
 
 
@@ -54,7 +56,7 @@ class DemoControl:
     def _answer(self, client: paho.Client, _data: object, request: paho.MQTTMessage) -> None:
         to = getattr(request.properties, "ResponseTopic", None)
         # An answer to the topic it listens to would go round for ever.
-        if not to or not to.startswith(f"{ROOT}/") or to.startswith(f"{ROOT}/requests"):
+        if not to or not to.startswith(ANSWERED) or to.startswith(f"{ROOT}/requests"):
             return
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         properties.ContentType = "application/json"
@@ -63,7 +65,9 @@ class DemoControl:
             properties.CorrelationData = correlation
         document = {
             "to": request.topic,
-            "asked": request.payload[:MAX_ANSWER_BYTES].decode(errors="replace"),
+            "asked": request.payload[:# The demo's own topics, and where the page of this dashboard expects replies.
+ANSWERED: Final = (f"{ROOT}/", "mqtt-dashboard/reply")
+MAX_ANSWER_BYTES].decode(errors="replace"),
             "answer": "all machines are where they should be",
         }
         client.publish(to, msgspec.json.encode(document), request.qos, properties=properties)
