@@ -63,6 +63,26 @@ def test_config_shows_each_value_with_its_source_and_no_secret(tmp_path: Path) -
     assert (port["value"], port["source"]) == ("9001", "environment")
 
 
+def test_config_show_names_the_url_only_for_what_it_says(tmp_path: Path) -> None:
+    """Account from the environment, address from MQTT_URL: each has its own source."""
+    extra = {
+        "MQTT_URL": "mqtt://broker.example:1884",
+        "MQTT_USERNAME": "ada",
+        "MQTT_PASSWORD": "s5-hidden",
+        "MQTT_TRANSPORT": "websockets",
+        "MQTT_BROKER_HOST": "elsewhere",
+        "MQTT_TLS": "true",
+    }
+    found = rows(run(tmp_path, "config", "show", **extra).stdout)
+    assert found["MQTT_USERNAME"] == ("set", "environment")
+    assert found["MQTT_PASSWORD"] == ("set", "environment")
+    assert found["MQTT_TLS"] == ("True", "environment")
+    assert found["MQTT_BROKER_HOST"] == ("broker.example", "MQTT_URL")
+    assert found["MQTT_BROKER_PORT"] == ("1884", "MQTT_URL")
+    assert found["MQTT_TRANSPORT"] == ("tcp", "MQTT_URL")
+    assert found["MQTT_WS_PATH"] == ("/mqtt", "default")
+
+
 def test_config_check_names_every_problem(tmp_path: Path) -> None:
     """All at once, with status 2; a slip in .env is guessed; good settings say good."""
     assert run(tmp_path, "config", "check").stdout.startswith("good: 0 of ")

@@ -11,24 +11,15 @@ import click
 from dotenv import dotenv_values
 from msgspec.structs import asdict
 
-from mqtt_dashboard import about, config
+from mqtt_dashboard import about, broker_url, config
 from mqtt_dashboard.cli import terminal
 from mqtt_dashboard.cli.server import JSON
 from mqtt_dashboard.cli.terminal import leave, visible
 from mqtt_dashboard.config_base import Settings
 from mqtt_dashboard.contract.system import SettingShown
 from mqtt_dashboard.errors import ConfigError
+from mqtt_dashboard.secret_files import with_secret_files
 
-# What MQTT_URL decides when it is given.
-OF_MQTT_URL: Final = {
-    "MQTT_BROKER_HOST",
-    "MQTT_BROKER_PORT",
-    "MQTT_USERNAME",
-    "MQTT_PASSWORD",
-    "MQTT_TLS",
-    "MQTT_TRANSPORT",
-    "MQTT_WS_PATH",
-}
 NAMES: Final = {
     str(field.alias) for kind in config.SETTINGS_CLASSES for field in kind.model_fields.values()
 }
@@ -68,11 +59,12 @@ class Found:
     given: dict[str, str] = field(default_factory=dict)
     origin: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
+    by_url: set[str] = field(default_factory=set)
 
     def source(self, setting: SettingShown) -> str:
         """Say where a value comes from."""
         name = setting.name
-        if "MQTT_URL" in self.origin and name in OF_MQTT_URL and not setting.is_default:
+        if name in self.by_url and (name in self.origin or not setting.is_default):
             return "MQTT_URL"
         return self.origin.get(name, "default")
 
@@ -134,6 +126,7 @@ def _read(env_file: Path | None) -> Found:
             found.problems += [one for one in str(error).splitlines() if one not in found.problems]
         else:
             found.shown += about.settings([group])
+    found.by_url = _decided_by_url(found)
     found.shown.sort(key=lambda one: one.name)
     return found
 
@@ -163,6 +156,29 @@ def _overlay(found: Found, origin: str, values: Mapping[str, str]) -> None:
         found.given.pop(f"{plain}_FILE", None)
         found.origin[plain] = origin if name == plain else f"{origin} ({name})"
     found.given |= given
+
+
+def _decided_by_url(found: Found) -> set[str]:
+    """Return the variables in whose place MQTT_URL counts: those of the parts it has."""
+    try:
+        url = with_secret_files(found.given, config.SECRETS).get("MQTT_URL")
+        parts = broker_url.parse(url) if url else None
+    except (ConfigError, ValueError):
+        return set()  # told among the problems
+    if parts is None:
+        return set()
+    # Without a port in it, its scheme decides, unless MQTT_BROKER_PORT does.
+    port = parts.port is not None or "MQTT_BROKER_PORT" not in found.origin
+    decided = {
+        "MQTT_BROKER_HOST": True,
+        "MQTT_TRANSPORT": True,
+        "MQTT_BROKER_PORT": port,
+        "MQTT_USERNAME": parts.username,
+        "MQTT_PASSWORD": parts.password,
+        "MQTT_TLS": parts.tls,
+        "MQTT_WS_PATH": parts.ws_path,
+    }
+    return {name for name, has in decided.items() if has}
 
 
 def _plain(name: str) -> str | None:

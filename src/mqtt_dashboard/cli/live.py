@@ -185,7 +185,7 @@ class Tail:
             try:
                 return self._open(resumed=True)
             except CommandError as error:
-                if error.status != terminal.EXIT_UNREACHABLE:
+                if not error.passing:
                     raise
             time.sleep(pause if until is None else max(0, min(pause, until - time.monotonic())))
             pause = min(2 * pause, LONGEST_PAUSE_S)

@@ -219,10 +219,10 @@ def _result(server: Server, record: CommandRecord, deadline_s: float) -> Command
                 record = server.get(path, CommandRecord, query, timeout=WAIT_S + GRACE_S)
                 trouble = None
             except CommandError as error:
-                if error.status != terminal.EXIT_UNREACHABLE:
-                    raise
-                # It was accepted; whoever serves it may be back before the deadline.
+                # It was accepted: whatever is wrong now is no refusal of the message.
                 trouble = error
+                if not error.passing:
+                    break
                 wait_until(until, AGAIN_S)
     except KeyboardInterrupt:
         terminal.complain(f"accepted as {record.id}; its result was not waited for")

@@ -29,6 +29,9 @@ EXIT_NO_RESULT: Final = 8
 EXIT_TOO_FEW: Final = 9
 EXIT_INTERRUPTED: Final = 130
 
+# The server's word for an exhausted request limit.
+TOO_MANY: Final = "too_many"
+
 _UNSAFE: Final = re.compile(
     "[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
@@ -46,6 +49,11 @@ class CommandError(DashboardError):
         super().__init__(message)
         self.status = status
         self.code = code
+
+    @property
+    def passing(self) -> bool:
+        """Tell whether the same may well be served a little later."""
+        return self.status == EXIT_UNREACHABLE or self.code == TOO_MANY
 
 
 class Command(click.Command):
