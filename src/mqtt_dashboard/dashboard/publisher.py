@@ -35,11 +35,11 @@ class Publisher:
     def publish(
         self,
         request: PublishRequest,
-        accepted: Callable[[str], None] = lambda _id: None,
+        begun: Callable[[str], None] = lambda _id: None,
         policy: CommandPolicy | None = None,
         identity: str | None = None,
     ) -> PublishReply:
-        """Publish one message; ``accepted`` is told the id once it was accepted.
+        """Publish one message; ``begun`` is told the id before anybody can have a result.
 
         ``policy`` says in whose name; the bridge judges by it again. ``identity`` is the id the
         command gets, else it is a new one.
@@ -60,10 +60,10 @@ class Publisher:
         try:
             # The place is taken first: nothing is sent whose result nobody waits for.
             with self._commander.board.place(identity) as event:
+                begun(identity)
                 self._commander.accept(
                     command, None, patient=False, command_id=identity, policy=policy
                 )
-                accepted(identity)
                 reply = self._reply(identity, self._wait(identity, event))
         except QueueFullError as error:
             self._counters.add("publishes", "unavailable")

@@ -65,9 +65,7 @@ class DemoControl:
             properties.CorrelationData = correlation
         document = {
             "to": request.topic,
-            "asked": request.payload[:# The demo's own topics, and where the page of this dashboard expects replies.
-ANSWERED: Final = (f"{ROOT}/", "mqtt-dashboard/reply")
-MAX_ANSWER_BYTES].decode(errors="replace"),
+            "asked": request.payload[:MAX_ANSWER_BYTES].decode(errors="replace"),
             "answer": "all machines are where they should be",
         }
         client.publish(to, msgspec.json.encode(document), request.qos, properties=properties)

@@ -25,13 +25,13 @@ class JudgedPublisher:
         self,
         who: Principal,
         request: PublishRequest,
-        accepted: Callable[[str], None] = lambda _id: None,
+        begun: Callable[[str], None] = lambda _id: None,
     ) -> PublishReply:
         """Publish one message; raise `ForbiddenError` when this one may not."""
         # Known at once, while the record would wait for a Redis that does not answer.
         self._publisher.require_bridge()
         with self._written_down(who, request) as identity:
-            return self._publisher.publish(request, accepted, who.policy(), identity)
+            return self._publisher.publish(request, begun, who.policy(), identity)
 
     def accept(self, who: Principal, request: CommandRequest, key: str | None) -> CommandRecord:
         """Accept a command for good; raise `ForbiddenError` when this one may not.
