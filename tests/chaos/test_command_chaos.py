@@ -109,7 +109,9 @@ def test_g5_a_thousand_keys_posted_twenty_times(tmp_path: Path) -> None:
     """G5: 1,000 keys, 20 concurrent posts each, on 2 workers: 1,000 effects."""
     broker, redis = Broker(tmp_path, extra=ROOMY), RedisServer(tmp_path, aof=True)
     with running(broker, redis):
-        dashboard = DashboardServer(tmp_path, redis.port, WEB_CONCURRENCY="2")
+        dashboard = DashboardServer(
+            tmp_path, redis.port, WEB_CONCURRENCY="2", REQUESTS_PER_MINUTE="1000000"
+        )
         bridge = BridgeProcess(tmp_path, broker.port, redis)
         with running(dashboard, bridge), Device(broker.port, topics=("key",)) as device:
             bridge.wait_ready()
