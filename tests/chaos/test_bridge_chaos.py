@@ -129,10 +129,10 @@ def test_g7_redis_goes_and_comes(
         bridge = BridgeProcess(tmp_path, broker.port, redis_server)
         with running(bridge):
             bridge.wait_ready()
-            threads = psutil.Process(bridge.pid).num_threads()
             for number in range(500):
                 device.client.publish("number", f"before {number}", qos=1)
             wait_for(lambda: len(numbers(redis_server)) == 500, "all before", 20)
+            threads = psutil.Process(bridge.pid).num_threads()
             redis_server.freeze() if how == "frozen" else redis_server.kill()
             for number in range(500):
                 device.client.publish("number", f"during {number}", qos=1)
