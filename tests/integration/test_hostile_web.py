@@ -286,14 +286,38 @@ def test_who_takes_too_long_keeps_no_place(stack: Stack) -> None:
         frame(1, b"bAAAA"),
         frame(1, b'42["x",' + b"[" * 9000),
         frame(2, b"\x04"),
+        frame(1, b'42["connect"]'),
+        frame(1, b'427["disconnect",{}]'),
     ],
-    ids=["attachment", "namespace", "no-name", "no-number", "base64", "deep", "binary"],
+    ids=[
+        "attachment",
+        "namespace",
+        "no-name",
+        "no-number",
+        "base64",
+        "deep",
+        "binary",
+        "connect",
+        "disconnect",
+    ],
 )
 def test_what_no_client_of_ours_sends_ends_the_connection(stack: Stack, data: bytes) -> None:
     """Binary packets, namespaces, acknowledgements, broken events: nothing is kept for them."""
     with opened(stack.dashboard.port) as connection:
         connection.sendall(frame(1, b"40") + data)
         wait_for(lambda: _closed(connection), "it is cut", 3)
+
+
+@pytest.mark.parametrize("size", [b"-1", b"x", b"", b"0x2", b"2 x", b"F" * 17, b"2\n", b"\xb2"])
+def test_chunks_that_are_none_are_the_clients_mistake(stack: Stack, size: bytes) -> None:
+    """A chunked body with a broken size, first or later, is answered with 4xx or not at all."""
+    port = stack.dashboard.port
+    for chunks in (size + b"\r\n{}\r\n0\r\n\r\n", b"2\r\n{}\r\n" + size + b"\r\n0\r\n\r\n"):
+        headers = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
+        case = Case("chunks", request(port, "POST", "/api/messages/publish", headers, chunks))
+        answer = answer_to(port, case)
+        assert answer[:10] in {b"HTTP/1.1 4", b""}, answer[:200]
+    assert "Traceback" not in stack.dashboard.output()
 
 
 def test_who_does_not_answer_a_close_keeps_no_place(stack: Stack) -> None:

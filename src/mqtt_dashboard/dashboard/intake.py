@@ -1,7 +1,8 @@
 """Bodies of requests, before anything reads them: plain, and not slower than they may be.
 
 A compressed body is refused unread: nobody here needs one, and a small one can become a large one.
-A body that trickles in keeps a place that others could use, so it ends with 408.
+A body that trickles in keeps a place that others could use, so it ends with 408. One whose chunks
+are none is the client's mistake, not ours.
 """
 
 import time
@@ -10,7 +11,11 @@ from typing import Any, Final
 
 import gevent
 from gevent import monkey
-from werkzeug.exceptions import RequestTimeout
+from gunicorn.http.errors import (  # type: ignore[import-untyped]
+    NoMoreData,
+    ParseException,
+)
+from werkzeug.exceptions import BadRequest, RequestTimeout
 
 Environ = dict[str, Any]
 
@@ -32,7 +37,10 @@ def bound(environ: Environ) -> None:
 
 
 class TimedInput:
-    """A request's body that has to arrive in time; else 408 is raised (`RequestTimeout`)."""
+    """A request's body that has to arrive whole and in time.
+
+    Raises `RequestTimeout` (408) or `BadRequest` (400).
+    """
 
     def __init__(self, source: Any) -> None:
         self._source = source
@@ -49,8 +57,11 @@ class TimedInput:
     def _timed(self, read: Callable[[], bytes]) -> bytes:
         # Time-outs of the socket would begin anew with every byte.
         late = RequestTimeout("the body took too long to arrive")
-        with gevent.Timeout(max(0.001, self._end - time.monotonic()), late):
-            return read()
+        try:
+            with gevent.Timeout(max(0.001, self._end - time.monotonic()), late):
+                return read()
+        except (ParseException, NoMoreData) as error:
+            raise BadRequest("the body is cut short or not in the chunks it should be") from error
 
 
 def _has_body(environ: Environ) -> bool:

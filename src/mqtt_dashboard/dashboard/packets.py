@@ -14,6 +14,8 @@ CONNECT: Final = "40"
 # Engine.IO: 1 close, 3 pong, 4 message; Socket.IO inside: 0 connect, 1 disconnect, 2 event.
 _WITHOUT_DATA: Final = {"1", "2", "3", "41", "40"}
 _EVENT: Final = re.compile(r"42([0-9]{0,15})(?=\[)")
+# Sent as events they would call what only the server calls, and upset its accounts.
+RESERVED: Final = {"connect", "disconnect"}
 MAX_AUTH_CHARACTERS: Final = 4096
 
 
@@ -29,7 +31,9 @@ def is_ours(message: object) -> bool:
     if head is None:
         return False
     event = _decoded(message[head.end() :])
-    return isinstance(event, list) and bool(event) and isinstance(event[0], str)
+    if not isinstance(event, list) or not event or not isinstance(event[0], str):
+        return False
+    return event[0] not in RESERVED
 
 
 def is_connect(message: object) -> bool:
