@@ -185,6 +185,8 @@ def test_messages_on_the_monitor(page: Page, stack: Stack) -> None:
         part = range(start, min(start + AT_ONCE, len(TEXTS)))
         stack.bridge.feed.log([_message(TOPICS[number], number) for number in part])
         expect(footer).to_contain_text(f"{part.stop + 1} received")
+    # Once somebody walks through the list, it stands still: all must be in it before.
+    expect(footer).to_contain_text(f"{len(TEXTS) + 1} shown")
     opened = page.evaluate(WALK, len(TEXTS))
     assert {int(number) for number in opened} == set(range(len(TEXTS)))
     assert page.locator("main img:not([alt])").count() == 0
