@@ -105,6 +105,23 @@ def test_a_reload_keeps_what_was_seen_and_goes_on(page: Page, system: System) ->
         expect(page.locator(".notice")).to_have_count(0)
 
 
+def test_a_reload_goes_on_from_a_replay(page: Page, system: System) -> None:
+    """Nothing live has come yet: the list goes on where the replay ended, without a gap."""
+    at(page, system, "past/#")
+    with Device(system.broker.port) as device:
+        device.publish("past/0", "before")
+        expect(page.locator("button.row")).to_have_count(1)
+        late = page.context.new_page()
+        late.goto(f"{system.url}/monitor")
+        expect(late.locator("button.row")).to_have_count(1)
+        late.goto("about:blank")
+        device.publish("past/between", "meanwhile")
+        late.goto(f"{system.url}/monitor")
+        expect(row(late, "past/between")).to_be_visible()
+        expect(late.locator("button.row")).to_have_count(2)
+        expect(late.locator(".notice")).to_have_count(0)
+
+
 def test_what_was_skipped_stands_where_it_was(page: Page, system: System) -> None:
     """In a flood a row in the list says how many are left out, between those that are shown."""
     at(page, system, "flood/#")

@@ -5,11 +5,18 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median
 
 import pytest
+from argon2 import Parameters, PasswordHasher, extract_parameters
 
-from mqtt_dashboard.contract.auth import UserChange
+from mqtt_dashboard import config
+from mqtt_dashboard.clock import SystemClock
+from mqtt_dashboard.config_auth import AuthSettings
+from mqtt_dashboard.contract.auth import LoginRequest, UserChange
+from mqtt_dashboard.dashboard.auth.passwords import MEMORY_KIB, PASSES, Passwords
+from mqtt_dashboard.dashboard.auth.principal import SignInError
+from mqtt_dashboard.dashboard.auth.sessions import SignIn
+from mqtt_dashboard.dashboard.counters import Counters
 from tests.support.dashboard_server import DashboardServer
 from tests.support.dashboard_stack import Stack, running_stack
 from tests.support.servers import RedisServer, wait_for
@@ -211,21 +218,33 @@ def test_attempts_are_held_back_and_forgiven(stack: Stack, server: DashboardServ
     assert all(stack.redis.client().ttl(key) > 0 for key in keys)
 
 
-def test_unknown_names_take_as_long_as_known_ones(stack: Stack, server: DashboardServer) -> None:
-    """The time of an answer does not tell whether a user exists."""
+class _CountingHasher(PasswordHasher):
+    """argon2id that keeps the parameters of every hash it has compared with."""
 
-    def seconds(name: str) -> float:
-        taken = []
-        for _ in range(6):
-            forgive_all(stack.redis.client())
-            started = time.perf_counter()
-            assert _try(server, name, "wrong password") == 401
-            taken.append(time.perf_counter() - started)
-        return median(taken)
+    def __init__(self) -> None:
+        super().__init__(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=1)
+        self.compared: list[Parameters] = []
 
-    _ = seconds("warm-up")
-    known, unknown = seconds("admin"), seconds("nobody")
-    assert 0.5 < known / unknown < 2.0
+    def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # noqa: A002
+        self.compared.append(extract_parameters(str(hash)))
+        return super().verify(hash, password)
+
+
+def test_unknown_names_cost_as_much_as_known_ones(stack: Stack) -> None:
+    """The time of an answer does not tell whether a user exists: one full hash either way."""
+    hasher = _CountingHasher()
+    store = store_of(stack.redis.port)
+    settings = config.load(AuthSettings, {})
+    sign_in = SignIn(store, Passwords(hasher), settings, SystemClock(), Counters())
+    work: dict[str, list[Parameters]] = {}
+    for name in ("admin", "nobody"):
+        hasher.compared.clear()
+        with pytest.raises(SignInError, match="name or password is wrong"):
+            sign_in.login(LoginRequest(name=name, password="wrong password"), "192.0.2.1", "")
+        work[name] = list(hasher.compared)
+    assert len(work["admin"]) == 1
+    assert work["nobody"] == work["admin"]
+    forgive_all(stack.redis.client())
 
 
 def test_tokens_are_scoped_and_expire(stack: Stack, server: DashboardServer) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.integration.test_cli_server import Running, System, started
 from tests.support.relay import Relay
 from tests.support.servers import wait_for
+from tests.support.services import Device
 from tests.support.visitors import PASSWORD, Visitor, accounts_of, make_token, store_of
 
 LIMIT = 10
@@ -83,7 +84,7 @@ def test_tail_outlives_a_request_limit(system: System) -> None:
     with Relay(system.dashboard.port) as relay:
         words = ["tail", "a/#", "--url", relay.url, "--token", token]
         with running(system, *words) as command:
-            wait_for(lambda: _viewers(system) == 1, f"it watches {command.complaints()}")
+            _watches(system, command)
             _exhaust(system, token)
             relay.cut()
             _tries_again(relay, command, 4)
@@ -91,8 +92,15 @@ def test_tail_outlives_a_request_limit(system: System) -> None:
             assert command.end() == 130
 
 
-def _viewers(system: System) -> int:
-    return int(system.dashboard.get("/health")[1]["websocket"]["connected_clients"])
+def _watches(system: System, command: Running) -> None:
+    """Publish until the command has written a message: its subscription is served then."""
+    with Device(system.broker.port) as device:
+
+        def written() -> str:
+            device.publish("a/b", "1")
+            return command.text()
+
+        wait_for(written, f"it watches {command.complaints()}")
 
 
 def _tries_again(relay: Relay, command: Running, times: int) -> None:

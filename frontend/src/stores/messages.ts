@@ -49,7 +49,8 @@ export const useMessages = defineStore("messages", () => {
   // Filters that were served up to there.
   const served = new Set<string>();
   const owners = new Map<string, Watched | null>();
-  let asking = 0;
+  // Subscriptions whose answer will bring what came behind `reached`.
+  let resuming = 0;
   let test: Test | null = null;
 
   const creditor = new Creditor((frames) => {
@@ -93,8 +94,10 @@ export const useMessages = defineStore("messages", () => {
   function take(frame: MessagesFrame): void {
     creditor.took();
     if (!filters.value.length) return;
-    // While a filter is being resumed, what it missed may still be on its way.
-    if (!frame.replay && !asking) reached = { epoch: frame.epoch, seq: frame.seq };
+    // While a filter is being resumed, what it missed may still be on its way. The replay of a new
+    // filter says where it ends: without anything live yet, that is what to go on from.
+    if (frame.replay ? !reached && !served.size : !resuming)
+      reached = { epoch: frame.epoch, seq: frame.seq };
     serial += 1;
     const fresh: Row[] = notices(frame);
     let received = 0;
@@ -168,9 +171,9 @@ export const useMessages = defineStore("messages", () => {
 
   function ask(filter: string): void {
     const after = served.has(filter) ? reached : null;
-    asking += 1;
+    if (after) resuming += 1;
     connection.socket.timeout(ANSWER_MS).emit("subscribe", { filter, after }, (error, reply) => {
-      asking -= 1;
+      if (after) resuming -= 1;
       const watched = filters.value.find((one) => one.filter === filter);
       if (!watched) return;
       if (!error && reply.ok) served.add(filter);

@@ -23,8 +23,10 @@ ResultT = TypeVar("ResultT")
 class Passwords:
     """Hashes and checks; an unknown user costs the same time as a known one."""
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=1)
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher(
+            time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=1
+        )
         self._places = threading.BoundedSemaphore(AT_ONCE)
         self._decoy: str | None = None
 
