@@ -176,14 +176,62 @@ def test_old_entries_go_and_the_rest_is_still_proven(redis_server: RedisServer) 
     assert audit_trail.verify(store).broken_at == 16
 
 
+@pytest.mark.parametrize("later", ["nobody", "same worker", "new worker"])
+def test_nobody_moves_the_beginning_unseen(redis_server: RedisServer, later: str) -> None:
+    """With AUDIT_KEY who owns Redis cannot cut the oldest entries; no later entry covers it up."""
+    client, store = redis_server.client(), record(redis_server.port, KEY)
+    for _ in range(9):
+        write(store, "ada")
+    client.xtrim("mqtt:audit", minid="5-0", approximate=False)
+    client.hset("mqtt:audit:head", "first", 5)
+    if later != "nobody":
+        write(store if later == "same worker" else record(redis_server.port, KEY), "eve")
+    verdict = audit_trail.verify(store)
+    assert (verdict.ok, verdict.broken_at) == (False, 1)
+    assert verdict.reason == "entries 1 to 4 are missing"
+
+
 def test_after_redis_lost_everything_a_new_record_begins(redis_server: RedisServer) -> None:
-    """A worker that remembers the old end goes on at the beginning, and says so by its number."""
+    """A worker that remembers the old end goes on at the beginning, and first says what is lost."""
     store = record(redis_server.port)
     write(store, "ada")
     redis_server.client().flushall()
     write(store, "ada")
     verdict = audit_trail.verify(store)
-    assert (verdict.ok, verdict.first, verdict.last) == (True, 1, 1)
+    assert (verdict.ok, verdict.first, verdict.last, verdict.losses) == (True, 1, 2, 1)
+    newest, loss = store.back_from(None, 9)
+    assert (newest.entry.who, loss.entry.action, loss.entry.who) == ("ada", "loss", "")
+
+
+def test_a_loss_of_the_newest_entries_is_told_once(redis_server: RedisServer) -> None:
+    """Redis comes back as it was a while ago: the first worker that knows more writes that down."""
+    client, store = redis_server.client(), record(redis_server.port)
+    other = record(redis_server.port)
+    for _ in range(3):
+        write(store, "ada")
+    kept = {name: client.dump(name) for name in ("mqtt:audit", "mqtt:audit:head")}
+    for _ in range(3):
+        write(store, "ada")
+    write(other, "bob")
+    for name, dumped in kept.items():
+        assert dumped is not None
+        client.restore(name, 0, dumped, replace=True)
+    write(other, "bob")
+    for _ in range(3):
+        write(store, "ada")
+    verdict = audit_trail.verify(store)
+    assert (verdict.ok, verdict.last) == (True, 8)
+    told = [one.entry for one in store.back_from(None, 9) if one.entry.action == "loss"]
+    assert verdict.losses == len(told) == 2  # each worker tells what it has seen
+    assert told[-1].detail == "entry 7 was there before; Redis goes on after entry 3"
+
+
+def test_hostile_bytes_in_the_record_are_told_not_raised(redis_server: RedisServer) -> None:
+    """A link that is no text is a broken entry, not an error of the dashboard."""
+    client, store = redis_server.client(), record(redis_server.port)
+    write(store, "ada")
+    client.xadd("mqtt:audit", {b"d": b"\xff", b"l": b"\xfe", b"b": b"\xfd"}, id="2-0")
+    assert audit_trail.verify(store).broken_at == 2
 
 
 @pytest.fixture

@@ -4,10 +4,13 @@ An entry's stream id is its number. The link is made here, not in Redis, which k
 script takes an entry only if it is tied to the newest one, so several workers write one chain.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from mqtt_dashboard.bus.connection import Client, plain_errors
 from mqtt_dashboard.contract import codec
@@ -19,21 +22,23 @@ from mqtt_dashboard.errors import BusError, ContractError
 ATTEMPTS: Final = 50
 PAGE: Final = 1000
 
-# KEYS stream, head, open. ARGV link before, link, number, document, entries kept, command opened by
-# this entry or '', command closed by it or ''. A command is closed once, whoever comes first.
+# KEYS stream, head, open. ARGV link before, link, number, document, oldest entry to keep, command
+# opened by this entry or '', command closed by it or ''. A command is closed once, whoever comes
+# first. When the newest is another one than the writer knows, it is told with its entry.
 _APPEND: Final = """
 local open = KEYS[3]
 if ARGV[7] ~= '' and redis.call('HEXISTS', open, ARGV[7]) == 0 then return {'closed'} end
 local link = redis.call('HGET', KEYS[2], 'link') or ''
 local seq = redis.call('HGET', KEYS[2], 'seq') or '0'
-if link ~= ARGV[1] or tonumber(seq) + 1 ~= tonumber(ARGV[3]) then return {'moved', seq, link} end
+if link ~= ARGV[1] or tonumber(seq) + 1 ~= tonumber(ARGV[3]) then
+  local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+  return {'moved', seq, link, newest and newest[2] or {}}
+end
 redis.call('XADD', KEYS[1], ARGV[3] .. '-0', 'd', ARGV[4], 'l', ARGV[2], 'b', ARGV[1])
 redis.call('HSET', KEYS[2], 'seq', ARGV[3], 'link', ARGV[2])
-local first = tonumber(ARGV[3]) - tonumber(ARGV[5]) + 1
-if first > tonumber(redis.call('HGET', KEYS[2], 'first') or '1') then
-  redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f-0', first))
-  redis.call('HSET', KEYS[2], 'first', string.format('%.0f', first))
-end
+local first = tonumber(ARGV[5])
+if first > 1 then redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f-0', first)) end
+redis.call('HSET', KEYS[2], 'first', string.format('%.0f', first))
 if ARGV[6] ~= '' then redis.call('HSET', open, ARGV[6], ARGV[3]) end
 if ARGV[7] ~= '' then redis.call('HDEL', open, ARGV[7]) end
 return {'done'}
@@ -63,7 +68,7 @@ class AuditStore:
         self._open = channels.audit_open
         self._append = client.register_script(_APPEND)
         self._lock = threading.Lock()
-        self._seq, self._link = 0, ""
+        self._seq, self._link, self._first = 0, "", 1
 
     @property
     def keyed(self) -> bool:
@@ -80,22 +85,57 @@ class AuditStore:
         """
         # One at a time in this worker: each would make the others' links stale.
         with self._lock:
+            loss: str | None = None
             for _ in range(ATTEMPTS):
-                seq, before = self._seq + 1, self._link
-                document = codec.encode(make(seq))
-                link = link_of(before, document, self._key)
-                arguments: list[Any] = [before, link, seq, document, self.limit, opens, closes]
-                with plain_errors(self._address):
-                    answer: Any = self._append(
-                        keys=[self._stream, self._head, self._open], args=arguments
-                    )
+                entry = make(self._seq + 1)
+                if loss is None:
+                    answer = self._try(entry, opens, closes)
+                else:
+                    answer = self._try(_loss(entry, loss), "", "")
                 if answer[0] == b"closed":
                     return None
-                if answer[0] == b"done":
-                    self._seq, self._link = seq, link
-                    return seq
-                self._seq, self._link = int(answer[1]), answer[2].decode()
+                if answer[0] == b"moved":
+                    loss = self._lost(answer) or loss
+                    self._follow(answer)
+                elif loss is None:
+                    return self._seq
+                else:
+                    loss = None
         raise BusError("the audit record was written by too many others at once; try again")
+
+    def _try(self, entry: AuditEntry, opens: str, closes: str) -> Any:
+        """Append behind the newest entry this worker knows; return what Redis says."""
+        seq, before = self._seq + 1, self._link
+        first = max(self._first, seq - self.limit + 1)
+        document = codec.encode(msgspec.structs.replace(entry, first=first))
+        link = link_of(before, document, self._key)
+        arguments: list[Any] = [before, link, seq, document, first, opens, closes]
+        with plain_errors(self._address):
+            answer: Any = self._append(keys=[self._stream, self._head, self._open], args=arguments)
+        if answer[0] == b"done":
+            self._seq, self._link, self._first = seq, link, first
+        return answer
+
+    def _lost(self, answer: Any) -> str | None:
+        """Tell in words what Redis has lost of what this worker has seen; None for nothing."""
+        there, link = int(answer[1]), answer[2].decode(errors="replace")
+        if there > self._seq or (there, link) == (self._seq, self._link):
+            return None
+        return f"entry {self._seq} was there before; Redis goes on after entry {there}"
+
+    def _follow(self, answer: Any) -> None:
+        """Take the newest entry as it is in Redis; its word for the beginning only if it fits.
+
+        What the head says of the beginning is not asked: it is not part of the chain.
+        """
+        self._seq, self._link = int(answer[1]), answer[2].decode(errors="replace")
+        found = dict(zip(answer[3][::2], answer[3][1::2], strict=True))
+        document, before = found.get(b"d", b""), found.get(b"b", b"").decode(errors="replace")
+        self._first = 1
+        if not self.fits(before, document, self._link):
+            return
+        with contextlib.suppress(ContractError):  # a check of the chain tells
+            self._first = codec.decode(document, AuditEntry).first
 
     def head(self) -> Head:
         """Return what the record must reach from and to."""
@@ -121,7 +161,8 @@ class AuditStore:
                 return
             for identity, fields in found:
                 document, link, before = (fields.get(name, b"") for name in (b"d", b"l", b"b"))
-                yield _number(identity), document, link.decode(), before.decode()
+                links = (link.decode(errors="replace"), before.decode(errors="replace"))
+                yield _number(identity), document, *links
             position = f"({found[-1][0].decode()}"
 
     def fits(self, before: str, document: bytes, link: str) -> bool:
@@ -133,6 +174,12 @@ class AuditStore:
         with plain_errors(self._address):
             found: Any = self._client.hgetall(self._open)
         return {name.decode(): int(seq) for name, seq in found.items()}
+
+
+def _loss(entry: AuditEntry, detail: str) -> AuditEntry:
+    return AuditEntry(
+        seq=entry.seq, at=entry.at, action="loss", outcome="done", who="", detail=detail
+    )
 
 
 def _number(identity: bytes) -> int:

@@ -73,6 +73,8 @@ def verify(store: AuditStore, as_json: bool) -> None:
     elif verdict.ok:
         terminal.say(f"whole: {verdict.checked} entries, {verdict.first} to {verdict.last}")
         terminal.say(f"newest link: {verdict.link}")
+        if verdict.losses:
+            terminal.say(f"{verdict.losses} of them tell of entries that Redis had lost")
     else:
         terminal.say(f"broken at entry {verdict.broken_at}: {verdict.reason}")
     if not verdict.ok:

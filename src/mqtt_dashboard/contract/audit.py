@@ -28,6 +28,8 @@ AuditAction = Literal[
     "token_add",
     "token_revoke",
     "result",
+    # Redis no longer had entries that this worker had seen.
+    "loss",
 ]
 # "asked" is written before the deed; the others tell how it ended, in an entry of their own.
 AuditOutcome = Literal[
@@ -42,7 +44,8 @@ class AuditEntry(Struct, kw_only=True, frozen=True, omit_defaults=True):
     is a user, ``token:<label>`` or ``anonymous``; of an attempt to sign in with an unknown name it
     is empty, because what was typed may have been a password. ``target`` is the user or token that
     was changed, ``detail`` says in words what was asked or why it was refused. ``command`` is the
-    id of the durable command, ``at`` a Unix time.
+    id of the durable command, ``at`` a Unix time. ``first`` is the oldest entry that was to be kept
+    when this one was written: in the chain, so that nobody can move the beginning unseen.
     """
 
     seq: int
@@ -64,6 +67,7 @@ class AuditEntry(Struct, kw_only=True, frozen=True, omit_defaults=True):
     detail: str | None = None
     code: int | None = None
     of: int | None = None
+    first: int = 1
 
 
 class ChainedEntry(Struct, kw_only=True, frozen=True):
@@ -94,7 +98,8 @@ class AuditVerdict(Struct, kw_only=True, frozen=True):
 
     ``broken_at`` is the first entry that does not fit, with the reason in words. ``keyed`` tells
     whether the links need ``AUDIT_KEY`` to be made. ``link`` is the newest: kept elsewhere, it
-    proves later that nothing up to it was changed.
+    proves later that nothing up to it was changed. ``losses`` counts the entries that tell of
+    others Redis had lost when they were written.
     """
 
     ok: bool
@@ -105,6 +110,7 @@ class AuditVerdict(Struct, kw_only=True, frozen=True):
     keyed: bool
     broken_at: int | None = None
     reason: str | None = None
+    losses: int = 0
 
 
 def link_of(before: str, document: bytes, key: bytes | None) -> str:

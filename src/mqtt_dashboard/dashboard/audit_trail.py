@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from mqtt_dashboard.bus.audit_store import AuditStore
+from mqtt_dashboard.bus.audit_store import AuditStore, Head
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.audit import AuditEntry, AuditVerdict, ChainedEntry
 from mqtt_dashboard.errors import ContractError
@@ -64,44 +64,85 @@ def page(
 
 
 def verify(store: AuditStore) -> AuditVerdict:
-    """Follow the chain from the oldest entry that must be there to the newest."""
+    """Follow the chain from the oldest entry that is there to the newest.
+
+    Which one must be there says the newest entry: nobody can make its link without the key.
+    """
     head = store.head()
-    expected, link, reason = head.first, None, None
-    for seq, document, own, before in store.raw():
-        if seq != expected:
-            reason = f"entries {expected} to {seq - 1} are missing"
-        elif link is not None and before != link:
-            reason = "it is not tied to the entry before it"
-        else:
-            reason = _fault(store, seq, document, own, before)
-        if reason is not None:
+    walk = _Walk(store, head)
+    for row in store.raw():
+        if not walk.step(*row):
             break
-        link, expected = own, seq + 1
-    # While this reads others write, so the chain may reach beyond what was the newest.
-    if reason is None and expected <= head.seq:
-        reason = f"entries {expected} to {head.seq} are missing"
-    elif reason is None and expected == head.seq + 1 and (link or "") != head.link:
-        expected, reason = head.seq, "it is not the entry that was written last"
+    walk.end()
     return AuditVerdict(
-        ok=reason is None,
-        checked=expected - head.first,
-        first=head.first if head.seq else None,
+        ok=walk.reason is None,
+        checked=walk.checked,
+        first=walk.start if head.seq else None,
         last=head.seq,
         link=head.link,
         keyed=store.keyed,
-        broken_at=None if reason is None else expected,
-        reason=reason,
+        broken_at=None if walk.reason is None else walk.expected,
+        reason=walk.reason,
+        losses=walk.losses,
     )
 
 
-def _fault(store: AuditStore, seq: int, document: bytes, own: str, before: str) -> str | None:
+class _Walk:
+    """One way along the chain; ``expected`` is the number that must come next."""
+
+    def __init__(self, store: AuditStore, head: Head) -> None:
+        self._store = store
+        self._head = head
+        self._link: str | None = None
+        self._newest: AuditEntry | None = None
+        self.start = self.expected = head.first
+        self.checked = self.losses = 0
+        self.reason: str | None = None
+
+    def step(self, seq: int, document: bytes, link: str, before: str) -> bool:
+        """Look at one entry; False when it does not fit."""
+        if self._link is None:
+            self.start = self.expected = seq
+        entry, self.reason = _read(self._store, seq, document, link, before)
+        if seq != self.expected:
+            self.reason = f"entries {self.expected} to {seq - 1} are missing"
+        elif self._link is not None and before != self._link:
+            self.reason = "it is not tied to the entry before it"
+        if self.reason is not None or entry is None:
+            return False
+        self._link, self._newest, self.expected = link, entry, seq + 1
+        self.checked += 1
+        self.losses += entry.action == "loss"
+        return True
+
+    def end(self) -> None:
+        """Compare beginning and end with what must be there.
+
+        While this reads others write, so the chain may reach beyond what was the newest.
+        """
+        if self.reason is not None:
+            return
+        kept = self._newest.first if self._newest is not None else self.start
+        if self.start > kept:
+            self.expected, self.reason = kept, f"entries {kept} to {self.start - 1} are missing"
+        elif self.expected <= self._head.seq:
+            self.reason = f"entries {self.expected} to {self._head.seq} are missing"
+        elif self.expected == self._head.seq + 1 and (self._link or "") != self._head.link:
+            self.expected = self._head.seq
+            self.reason = "it is not the entry that was written last"
+
+
+def _read(
+    store: AuditStore, seq: int, document: bytes, own: str, before: str
+) -> tuple[AuditEntry | None, str | None]:
+    """Return an entry, or what is wrong with it."""
     if not store.fits(before, document, own):
-        return "it was changed, or written with another AUDIT_KEY"
+        return None, "it was changed, or written with another AUDIT_KEY"
     try:
         entry = codec.decode(document, AuditEntry)
     except ContractError as error:
-        return f"it cannot be read: {error}"
-    return None if entry.seq == seq else "its number was changed"
+        return None, f"it cannot be read: {error}"
+    return entry, None if entry.seq == seq else "its number was changed"
 
 
 def json_lines(store: AuditStore) -> Iterator[bytes]:

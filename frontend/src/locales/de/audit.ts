@@ -28,6 +28,7 @@ export const audit = {
   broken: "Gebrochen bei Eintrag {n}: {reason}",
   plain:
     "Ohne AUDIT_KEY kann, wer in Redis schreiben darf, alle Glieder neu bilden. Bewahren Sie das neueste Glied woanders auf oder setzen Sie AUDIT_KEY.",
+  losses: "Ein Eintrag sagt, dass Redis andere verloren hatte. | {n} Einträge sagen, dass Redis andere verloren hatte.",
   link: "Neuestes Glied",
   exportLines: "JSON-Zeilen",
   exportCsv: "CSV",
@@ -44,6 +45,7 @@ export const audit = {
     token_add: "Token ausstellen",
     token_revoke: "Token widerrufen",
     result: "Ergebnis",
+    loss: "Einträge verloren",
   },
   outcomes: {
     asked: "beauftragt",

@@ -28,6 +28,7 @@ export const audit = {
   broken: "Broken at entry {n}: {reason}",
   plain:
     "Without AUDIT_KEY, whoever can write to Redis can make all links anew. Keep the newest link elsewhere, or set AUDIT_KEY.",
+  losses: "One entry tells that Redis had lost others. | {n} entries tell that Redis had lost others.",
   link: "Newest link",
   exportLines: "JSON lines",
   exportCsv: "CSV",
@@ -44,6 +45,7 @@ export const audit = {
     token_add: "make token",
     token_revoke: "revoke token",
     result: "result",
+    loss: "entries lost",
   },
   outcomes: {
     asked: "asked",

@@ -5,6 +5,7 @@ import type { AuditEntry } from "@/contract/types";
 export const ACTIONS: AuditEntry["action"][] = [
   "publish",
   "result",
+  "loss",
   "sign_in",
   "sign_out",
   "password",
