@@ -74,6 +74,19 @@ def test_a_user_is_added_changed_and_removed(page: Page, stack: Stack) -> None:
     form.get_by_role("button", name="Save").click()
     expect(users).to_contain_text("nothing")
 
+    expect(users).not_to_contain_text("disabled")
+    visitor = Visitor(stack.dashboard).login("otto", password)
+    page.get_by_role("button", name="Sign out otto everywhere").click()
+    page.get_by_role("button", name="Yes").click()
+    expect(page.get_by_text("otto is signed out everywhere.")).to_be_visible()
+    assert visitor.get("/api/topics")[0] == 401
+    visitor.login("otto", password)
+    page.get_by_role("button", name="Change otto").click()
+    form.get_by_text("Disabled: cannot sign in").click()
+    form.get_by_role("button", name="Save").click()
+    expect(users).to_contain_text("disabled")
+    assert visitor.get("/api/topics")[0] == 401
+
     page.get_by_role("button", name="Remove otto").click()
     page.get_by_role("button", name="Yes").click()
     expect(users).not_to_contain_text("otto")

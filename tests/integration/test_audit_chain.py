@@ -220,7 +220,7 @@ def test_a_loss_of_the_newest_entries_is_told_once(redis_server: RedisServer) ->
     for _ in range(3):
         write(store, "ada")
     verdict = audit_trail.verify(store)
-    assert (verdict.ok, verdict.last) == (True, 8)
+    assert (verdict.ok, verdict.last) == (True, 9)
     told = [one.entry for one in store.back_from(None, 9) if one.entry.action == "loss"]
     assert verdict.losses == len(told) == 2  # each worker tells what it has seen
     assert told[-1].detail == "entry 7 was there before; Redis goes on after entry 3"

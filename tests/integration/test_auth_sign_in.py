@@ -395,3 +395,58 @@ def test_requests_are_limited_per_user_and_address(
 def _try(server: DashboardServer, name: str, password: str) -> int:
     body = {"name": name, "password": password}
     return Visitor(server).ask("POST", "/api/auth/login", body)[0]
+
+
+def test_a_disabled_user_is_out_until_enabled(stack: Stack, server: DashboardServer) -> None:
+    """Disabled: cut within a second and not let in; enabled: in again. One administrator stays."""
+    boss = Visitor(server).login("admin")
+    assert boss.ask("POST", "/api/users", {"name": "dan", "password": PASSWORD})[0] == 201
+
+    def listed() -> dict[str, object]:
+        users = boss.get("/api/users")[1]["users"]
+        return next(one for one in users if one["name"] == "dan")
+
+    assert (listed()["disabled"], listed()["last_sign_in"]) == (False, None)
+    dan = Visitor(server).login("dan")
+    seen = listed()["last_sign_in"]
+    assert isinstance(seen, float)
+    assert abs(seen - time.time()) < 60
+    dan.connect()
+    assert boss.ask("PATCH", "/api/users/dan", {"disabled": True})[0] == 200
+    assert dan.is_cut(CUT_WITHIN_S + 1)
+    assert dan.get("/api/topics")[0] == 401
+    login = {"name": "dan", "password": PASSWORD}
+    status, answer = Visitor(server).ask("POST", "/api/auth/login", login)
+    assert (status, "disabled" in answer["message"]) == (401, True)
+    assert listed()["disabled"] is True
+    assert boss.ask("PATCH", "/api/users/admin", {"disabled": True})[0] == 409
+    assert boss.ask("PATCH", "/api/users/dan", {"disabled": False})[0] == 200
+    assert dan.get("/api/topics")[0] == 401  # the old session does not come back
+    dan.login("dan")
+    assert boss.ask("DELETE", "/api/users/dan")[0] == 200
+    assert "dan" not in str(stack.redis.client().hgetall("mqtt:auth:seen"))
+
+
+def test_an_administrator_signs_somebody_out_everywhere(server: DashboardServer) -> None:
+    """All sessions end, wherever they are; the user may sign in again."""
+    boss = Visitor(server).login("admin")
+    assert boss.ask("POST", "/api/users", {"name": "eva", "password": PASSWORD})[0] == 201
+    sessions = [Visitor(server).login("eva") for _ in range(2)]
+    assert boss.ask("DELETE", "/api/users/eva/sessions")[0] == 200
+    assert [one.get("/api/topics")[0] for one in sessions] == [401, 401]
+    Visitor(server).login("eva")
+    assert boss.ask("DELETE", "/api/users/nobody/sessions")[0] == 404
+    assert boss.ask("DELETE", "/api/users/eva")[0] == 200
+
+
+def test_a_record_of_an_earlier_version_can_be_changed(
+    stack: Stack, server: DashboardServer
+) -> None:
+    """A user written without today's fields is read, changed and removed like any other."""
+    boss, client = Visitor(server).login("admin"), stack.redis.client()
+    assert boss.ask("POST", "/api/users", {"name": "old", "password": PASSWORD})[0] == 201
+    known = client.hget("mqtt:auth:users", "old") or b""
+    client.hset("mqtt:auth:users", "old", known.replace(b',"disabled":false', b""))
+    assert b"disabled" not in (client.hget("mqtt:auth:users", "old") or b"")
+    assert boss.ask("PATCH", "/api/users/old", {"role": "operator"})[0] == 200
+    assert boss.ask("DELETE", "/api/users/old")[0] == 200

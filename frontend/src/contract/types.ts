@@ -50,12 +50,13 @@ export interface AccountInfo {
  * is a user, `token:<label>` or `anonymous`; of an attempt to sign in with an unknown name it
  * is empty, because what was typed may have been a password. `target` is the user or token that
  * was changed, `detail` says in words what was asked or why it was refused. `command` is the
- * id of the durable command, `at` a Unix time.
+ * id of the durable command, `at` a Unix time. `first` is the oldest entry that was to be kept
+ * when this one was written: in the chain, so that nobody can move the beginning unseen.
  */
 export interface AuditEntry {
   seq: number;
   at: number;
-  action: "password" | "publish" | "result" | "sessions_end" | "sign_in" | "sign_out" | "token_add" | "token_revoke" | "user_add" | "user_change" | "user_remove";
+  action: "loss" | "password" | "publish" | "result" | "sessions_end" | "sign_in" | "sign_out" | "token_add" | "token_revoke" | "user_add" | "user_change" | "user_remove";
   outcome: "acked" | "asked" | "done" | "expired" | "failed" | "indeterminate" | "refused" | "repeated" | "sent";
   who: string;
   role?: Role | null;
@@ -72,6 +73,7 @@ export interface AuditEntry {
   detail?: string | null;
   code?: number | null;
   of?: number | null;
+  first?: number;
 }
 
 /**
@@ -94,7 +96,8 @@ export interface AuditReply {
  *
  * `broken_at` is the first entry that does not fit, with the reason in words. `keyed` tells
  * whether the links need `AUDIT_KEY` to be made. `link` is the newest: kept elsewhere, it
- * proves later that nothing up to it was changed.
+ * proves later that nothing up to it was changed. `losses` counts the entries that tell of
+ * others Redis had lost when they were written.
  */
 export interface AuditVerdict {
   ok: boolean;
@@ -105,6 +108,7 @@ export interface AuditVerdict {
   keyed: boolean;
   broken_at: number | null;
   reason: string | null;
+  losses: number;
 }
 
 /**
@@ -1038,6 +1042,7 @@ export interface UserChange {
   role?: Role;
   read?: string[] | null;
   publish?: string[] | null;
+  disabled?: boolean;
 }
 
 /**
@@ -1053,6 +1058,8 @@ export interface UserCreate {
 
 /**
  * A user as administrators see it; `read` and `publish` are `null` for the role's own.
+ *
+ * `last_sign_in` is the last one with a password, `null` while there is none known.
  */
 export interface UserInfo {
   name: string;
@@ -1061,6 +1068,8 @@ export interface UserInfo {
   publish: string[] | null;
   created_at: number;
   changed_at: number;
+  disabled: boolean;
+  last_sign_in: number | null;
 }
 
 /**
@@ -1153,6 +1162,7 @@ export interface ApiRoutes {
   "POST /api/users": { query: {}; body: UserCreate; reply: UserInfo };
   "PATCH /api/users/{name}": { query: {}; body: UserChange; reply: UserInfo };
   "DELETE /api/users/{name}": { query: {}; body: undefined; reply: UsersReply };
+  "DELETE /api/users/{name}/sessions": { query: {}; body: undefined; reply: UserInfo };
   "GET /api/tokens": { query: {}; body: undefined; reply: TokensReply };
   "POST /api/tokens": { query: {}; body: TokenCreate; reply: TokenCreated };
   "DELETE /api/tokens/{identity}": { query: {}; body: undefined; reply: TokensReply };

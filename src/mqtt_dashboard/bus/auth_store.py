@@ -20,12 +20,14 @@ _PUT_USER: Final = """
 local old = redis.call('HGET', KEYS[1], ARGV[1]) or ''
 if old ~= ARGV[3] then return 'conflict' end
 if old == '' and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then return 'full' end
+local function counts(record)
+  if record == '' then return 0 end
+  local user = cjson.decode(record)
+  return user.role == 'administrator' and user.disabled ~= true and 1 or 0
+end
 local administrators = 0
 for _, record in ipairs(redis.call('HVALS', KEYS[1])) do
-  if cjson.decode(record).role == 'administrator' then administrators = administrators + 1 end
-end
-local function counts(record)
-  return record ~= '' and cjson.decode(record).role == 'administrator' and 1 or 0
+  administrators = administrators + counts(record)
 end
 if counts(old) == 1 and administrators - 1 + counts(ARGV[2]) < 1 then
   return 'last_administrator'
@@ -92,17 +94,29 @@ class AuthStore:
             values: Any = self._client.hvals(self._channels.auth_users)
         return sorted((_decoded(one, UserRecord) for one in values), key=lambda one: one.name)
 
+    def seen(self, name: str, now: float) -> None:
+        """Keep when a user signed in last."""
+        with plain_errors(self._address):
+            self._client.hset(self._channels.auth_seen, name, repr(now))
+
+    def all_seen(self) -> dict[str, float]:
+        """Return when each user signed in last, as far as that is known."""
+        with plain_errors(self._address):
+            found: Any = self._client.hgetall(self._channels.auth_seen)
+        times = {name.decode(errors="replace"): _time(value) for name, value in found.items()}
+        return {name: value for name, value in times.items() if value is not None}
+
     def create_user(self, user: UserRecord) -> Outcome:
         """Add a user; ``conflict`` when the name is taken."""
-        return self._write_user(user.name, user, None)
+        return self._write_user(user.name, user, b"")
 
     def replace_user(self, old: UserRecord, new: UserRecord) -> Outcome:
         """Change a user; ``conflict`` when somebody else changed it meanwhile."""
-        return self._write_user(old.name, new, old)
+        return self._replace(old, new)
 
     def remove_user(self, old: UserRecord) -> Outcome:
         """Remove a user; the last administrator stays."""
-        return self._write_user(old.name, None, old)
+        return self._replace(old, None)
 
     def found(self, user: UserRecord) -> bool:
         """Write the first user; False when there is one already, whoever was quicker."""
@@ -131,11 +145,21 @@ class AuthStore:
         """Remove a token; ``conflict`` when there is none."""
         return self._write_token(identity, b"")
 
-    def _write_user(self, name: str, new: UserRecord | None, old: UserRecord | None) -> Outcome:
-        keys = [self._channels.auth_users, self._channels.auth_version]
-        documents = [b"" if one is None else codec.encode(one) for one in (new, old)]
+    def _replace(self, old: UserRecord, new: UserRecord | None) -> Outcome:
+        """Write over the very bytes that were read; an earlier version wrote fewer fields."""
         with plain_errors(self._address):
-            answer: Any = self._put_user(keys=keys, args=[name, *documents, MAX_USERS])
+            there: Any = self._client.hget(self._channels.auth_users, old.name)
+        if there is None or _decoded(there, UserRecord) != old:
+            return "conflict"
+        return self._write_user(old.name, new, there)
+
+    def _write_user(self, name: str, new: UserRecord | None, there: bytes) -> Outcome:
+        keys = [self._channels.auth_users, self._channels.auth_version]
+        document = b"" if new is None else codec.encode(new)
+        with plain_errors(self._address):
+            answer: Any = self._put_user(keys=keys, args=[name, document, there, MAX_USERS])
+            if new is None and _outcome(answer) == "done":
+                self._client.hdel(self._channels.auth_seen, name)
         return _outcome(answer)
 
     def _write_token(self, identity: str, document: bytes) -> Outcome:
@@ -155,6 +179,13 @@ def _outcome(answer: bytes) -> Outcome:
             return "full"
         case _:
             return "conflict"
+
+
+def _time(value: bytes) -> float | None:
+    try:
+        return float(value)
+    except ValueError:
+        return None
 
 
 def _decoded(value: bytes, kind: type[RecordT]) -> RecordT:

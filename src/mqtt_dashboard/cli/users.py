@@ -61,7 +61,8 @@ def list_users(place: Place, *, as_json: bool) -> None:
         return
     for user in users:
         read, publish = accounts_of.in_words(user.read), accounts_of.in_words(user.publish)
-        terminal.say(f"{visible(user.name)}\t{user.role}\tread {read}\tpublish {publish}")
+        role = f"{user.role} (disabled)" if user.disabled else user.role
+        terminal.say(f"{visible(user.name)}\t{role}\tread {read}\tpublish {publish}")
 
 
 @command.command("add")
@@ -133,6 +134,28 @@ def set_role(
     with accounts_of.opened(place) as accounts:
         user = accounts.change(name, change)
     _tell(f"{name} is {role} now", user, None, as_json=as_json)
+
+
+@command.command("disable")
+@click.argument("name")
+@JSON
+@place_options
+def disable(name: str, place: Place, *, as_json: bool) -> None:
+    """Let a user not sign in any more; open pages are cut. The last administrator stays."""
+    with accounts_of.opened(place) as accounts:
+        user = accounts.change(name, UserChange(disabled=True))
+    _tell(f"{name} is disabled now", user, None, as_json=as_json)
+
+
+@command.command("enable")
+@click.argument("name")
+@JSON
+@place_options
+def enable(name: str, place: Place, *, as_json: bool) -> None:
+    """Let a disabled user sign in again."""
+    with accounts_of.opened(place) as accounts:
+        user = accounts.change(name, UserChange(disabled=False))
+    _tell(f"{name} may sign in again", user, None, as_json=as_json)
 
 
 @command.command("remove")

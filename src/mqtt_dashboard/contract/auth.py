@@ -34,7 +34,7 @@ class UserRecord(_Secretive, kw_only=True, frozen=True):
     """One local user; ``password`` is an argon2id hash.
 
     ``generation`` grows when all sessions of the user must end; ``read`` and ``publish`` are
-    ``None`` for the role's own filters. Times are Unix seconds.
+    ``None`` for the role's own filters. Who is ``disabled`` cannot sign in. Times are Unix seconds.
     """
 
     name: str
@@ -45,6 +45,7 @@ class UserRecord(_Secretive, kw_only=True, frozen=True):
     read: tuple[str, ...] | None = None
     publish: tuple[str, ...] | None = None
     generation: int = 1
+    disabled: bool = False
 
 
 class TokenRecord(_Secretive, kw_only=True, frozen=True):
@@ -134,7 +135,10 @@ class SessionsReply(Struct, kw_only=True, frozen=True):
 
 
 class UserInfo(Struct, kw_only=True, frozen=True):
-    """A user as administrators see it; ``read`` and ``publish`` are ``null`` for the role's own."""
+    """A user as administrators see it; ``read`` and ``publish`` are ``null`` for the role's own.
+
+    ``last_sign_in`` is the last one with a password, ``null`` while there is none known.
+    """
 
     name: str
     role: Role
@@ -142,6 +146,8 @@ class UserInfo(Struct, kw_only=True, frozen=True):
     publish: list[str] | None
     created_at: float
     changed_at: float
+    disabled: bool
+    last_sign_in: float | None
 
 
 class UsersReply(Struct, kw_only=True, frozen=True):
@@ -167,6 +173,7 @@ class UserChange(_Secretive, kw_only=True, frozen=True, forbid_unknown_fields=Tr
     role: Role | UnsetType = UNSET
     read: Filters | UnsetType | None = UNSET
     publish: Filters | UnsetType | None = UNSET
+    disabled: bool | UnsetType = UNSET
 
 
 class TokenInfo(Struct, kw_only=True, frozen=True):

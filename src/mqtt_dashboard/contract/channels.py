@@ -196,6 +196,11 @@ class RedisChannels:
         """Return the set of the digests of a user's sessions."""
         return f"{self.prefix}auth:sessions:{user}"
 
+    @cached_property
+    def auth_seen(self) -> str:
+        """Hash user name -> Unix time of the last sign-in with a password."""
+        return f"{self.prefix}auth:seen"
+
     def auth_failures(self, bucket: str) -> str:
         """Return the hash that counts failed sign-ins of a bucket of names or addresses."""
         return f"{self.prefix}auth:failures:{bucket}"

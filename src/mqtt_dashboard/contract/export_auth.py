@@ -156,6 +156,20 @@ ROUTES: Final[tuple[Route, ...]] = (
         query=_USER,
     ),
     Route(
+        "delete",
+        "/api/users/{name}/sessions",
+        "signOutUser",
+        "End all sessions of a user; administrators only.",
+        {
+            200: ("Signed out.", auth.UserInfo),
+            401: _UNKNOWN,
+            403: _FORBIDDEN,
+            404: _NO_SUCH,
+            409: ("Somebody changed that user meanwhile.", ErrorReply),
+        },
+        query=_USER,
+    ),
+    Route(
         "get",
         "/api/tokens",
         "getTokens",

@@ -28,7 +28,8 @@ export const audit = {
   broken: "Gebrochen bei Eintrag {n}: {reason}",
   plain:
     "Ohne AUDIT_KEY kann, wer in Redis schreiben darf, alle Glieder neu bilden. Bewahren Sie das neueste Glied woanders auf oder setzen Sie AUDIT_KEY.",
-  losses: "Ein Eintrag sagt, dass Redis andere verloren hatte. | {n} Einträge sagen, dass Redis andere verloren hatte.",
+  losses:
+    "Ein Eintrag sagt, dass Redis andere verloren hatte. | {n} Einträge sagen, dass Redis andere verloren hatte.",
   link: "Neuestes Glied",
   exportLines: "JSON-Zeilen",
   exportCsv: "CSV",

@@ -28,7 +28,8 @@ export const audit = {
   broken: "Broken at entry {n}: {reason}",
   plain:
     "Without AUDIT_KEY, whoever can write to Redis can make all links anew. Keep the newest link elsewhere, or set AUDIT_KEY.",
-  losses: "One entry tells that Redis had lost others. | {n} entries tell that Redis had lost others.",
+  losses:
+    "One entry tells that Redis had lost others. | {n} entries tell that Redis had lost others.",
   link: "Newest link",
   exportLines: "JSON lines",
   exportCsv: "CSV",

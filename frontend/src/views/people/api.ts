@@ -24,6 +24,9 @@ export const changeUser = (name: string, change: UserChange) =>
   call<UserInfo>("PATCH", `users/${one(name)}`, change);
 export const removeUser = (name: string) => call<UsersReply>("DELETE", `users/${one(name)}`);
 
+export const signOutUser = (name: string) =>
+  call<UserInfo>("DELETE", `users/${one(name)}/sessions`);
+
 export const tokens = () => call<TokensReply>("GET", "tokens");
 export const makeToken = (token: TokenCreate) => call<TokenCreated>("POST", "tokens", token);
 export const revokeToken = (id: string) => call<TokensReply>("DELETE", `tokens/${one(id)}`);

@@ -62,7 +62,8 @@ class Accounts:
 
     def users(self) -> list[UserInfo]:
         """Return all users."""
-        return [user_info(one) for one in self._store.users()]
+        seen = self._store.all_seen()
+        return [user_info(one, seen.get(one.name)) for one in self._store.users()]
 
     def add(self, request: UserCreate) -> UserInfo:
         """Add a user."""
@@ -84,12 +85,23 @@ class Accounts:
             fields["read"] = checked(change.read, "read")
         if change.publish is not UNSET:
             fields["publish"] = checked(change.publish, "publish")
+        if change.disabled is not UNSET:
+            fields["disabled"] = change.disabled
+            # Also those sessions end that would be good again after an administrator's mistake.
+            fields["generation"] = old.generation + 1
         if change.password is not UNSET:
             fields["password"] = self._passwords.hash(change.password)
             fields["generation"] = old.generation + 1
         new = msgspec.structs.replace(old, **fields)
         _require(self._store.replace_user(old, new))
-        return user_info(new)
+        return user_info(new, self._store.all_seen().get(name))
+
+    def sign_out(self, name: str) -> UserInfo:
+        """End all sessions of a user."""
+        old = self._user(name)
+        new = msgspec.structs.replace(old, generation=old.generation + 1)
+        _require(self._store.replace_user(old, new))
+        return user_info(new, self._store.all_seen().get(name))
 
     def remove(self, name: str) -> None:
         """Remove a user; the last administrator stays."""
@@ -161,7 +173,7 @@ class Accounts:
         )
 
 
-def user_info(record: UserRecord) -> UserInfo:
+def user_info(record: UserRecord, last_sign_in: float | None = None) -> UserInfo:
     """Return a user without its password."""
     return UserInfo(
         name=record.name,
@@ -170,6 +182,8 @@ def user_info(record: UserRecord) -> UserInfo:
         publish=_listed(record.publish),
         created_at=record.created_at,
         changed_at=record.changed_at,
+        disabled=record.disabled,
+        last_sign_in=last_sign_in,
     )
 
 

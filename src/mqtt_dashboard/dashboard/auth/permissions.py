@@ -70,6 +70,7 @@ ROUTES: Final[dict[str, Permission]] = {
     "POST /api/users": _ADMINISTER,
     "PATCH /api/users/<name>": _ADMINISTER,
     "DELETE /api/users/<name>": _ADMINISTER,
+    "DELETE /api/users/<name>/sessions": _ADMINISTER,
     "GET /api/tokens": _ADMINISTER,
     "POST /api/tokens": _ADMINISTER,
     "DELETE /api/tokens/<identity>": _ADMINISTER,

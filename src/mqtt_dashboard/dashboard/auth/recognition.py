@@ -127,6 +127,8 @@ class Recognition:
         if found is None or found[1] is None:
             raise SignInError("you were signed out; sign in again")
         session, user = found[0], _user(found[1])
+        if user.disabled:
+            raise SignInError("this user is disabled; an administrator can change that")
         if session.generation != user.generation or session.expires_at <= self._clock.now():
             raise SignInError("you were signed out; sign in again")
         return session_principal(digest, session, user)
@@ -150,6 +152,8 @@ class Recognition:
         user = self._store.user(name)
         if user is None:
             return make(name, self._auth.proxy_default_role, "proxy")
+        if user.disabled:
+            raise SignInError("this user is disabled; an administrator can change that")
         return make(name, user.role, "proxy", (user.read, user.publish))
 
 

@@ -51,9 +51,13 @@ class SignIn:
             _log.warning("sign_in.refused", address=address)
             raise SignInError("name or password is wrong")
         assert user is not None
+        if user.disabled:
+            self._counters.add("sign_ins", "disabled")
+            raise SignInError("this user is disabled; an administrator can change that")
         for bucket in buckets:
             self._store.sessions.forgive(bucket)
         self._counters.add("sign_ins", "done")
+        self._store.seen(user.name, self._clock.now())
         return self.begin(user, address, agent)
 
     def begin(self, user: UserRecord, address: str, agent: str) -> tuple[str, SessionRecord]:

@@ -38,6 +38,11 @@ def blueprint(parts: Parts) -> flask.Blueprint:
             accounts.remove(name)
         return reply(UsersReply(users=accounts.users()))
 
+    @routes.delete("/<name>/sessions")
+    def sign_out(name: str) -> flask.Response:
+        with parts.auditor.deed(current(), "sessions_end", name, "all sessions"):
+            return reply(accounts.sign_out(name))
+
     return routes
 
 
