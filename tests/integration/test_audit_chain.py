@@ -226,6 +226,24 @@ def test_a_loss_of_the_newest_entries_is_told_once(redis_server: RedisServer) ->
     assert told[-1].detail == "entry 7 was there before; Redis goes on after entry 3"
 
 
+def test_a_link_kept_elsewhere_tells_a_record_that_was_set_back(redis_server: RedisServer) -> None:
+    """The record of a while ago is whole in itself; against a later link that was kept, not."""
+    client, store = redis_server.client(), record(redis_server.port)
+    for _ in range(3):
+        write(store, "ada")
+    old = {name: client.dump(name) or b"" for name in ("mqtt:audit", "mqtt:audit:head")}
+    write(store, "ada")
+    kept = audit_trail.verify(store)
+    assert audit_trail.verify(store, (4, kept.link)).ok
+    assert audit_trail.verify(store, (4, "0" * 64)).broken_at == 4
+    for name, dumped in old.items():
+        client.restore(name, 0, dumped, replace=True)
+    assert audit_trail.verify(store).ok
+    assert not audit_trail.verify(store, (4, kept.link)).ok
+    write(record(redis_server.port), "eve")
+    assert audit_trail.verify(store, (4, kept.link)).broken_at == 4
+
+
 def test_hostile_bytes_in_the_record_are_told_not_raised(redis_server: RedisServer) -> None:
     """A link that is no text is a broken entry, not an error of the dashboard."""
     client, store = redis_server.client(), record(redis_server.port)

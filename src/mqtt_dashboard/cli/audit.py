@@ -61,11 +61,12 @@ def tail(
 
 @command.command("verify")
 @click.option("--json", "as_json", is_flag=True, help="The verdict as JSON.")
+@click.option("--kept", metavar="NUMBER:LINK", help="A link noted elsewhere, which must be there.")
 @click.pass_obj
-def verify(store: AuditStore, as_json: bool) -> None:
+def verify(store: AuditStore, as_json: bool, kept: str | None) -> None:
     """Follow the chain from the oldest entry to the newest; status 1 when it is broken."""
     try:
-        verdict = audit_trail.verify(store)
+        verdict = audit_trail.verify(store, None if kept is None else _kept(kept))
     except BusError as error:
         raise CommandError(error.reason) from error
     if as_json:
@@ -73,6 +74,7 @@ def verify(store: AuditStore, as_json: bool) -> None:
     elif verdict.ok:
         terminal.say(f"whole: {verdict.checked} entries, {verdict.first} to {verdict.last}")
         terminal.say(f"newest link: {verdict.link}")
+        terminal.say(f"to keep elsewhere: --kept {verdict.last}:{verdict.link}")
         if verdict.losses:
             terminal.say(f"{verdict.losses} of them tell of entries that Redis had lost")
     else:
@@ -92,6 +94,13 @@ def export(store: AuditStore, kind: str) -> None:
             sys.stdout.buffer.write(line)
     except BusError as error:
         raise CommandError(error.reason) from error
+
+
+def _kept(text: str) -> tuple[int, str]:
+    number, _, link = text.partition(":")
+    if not (number.isascii() and number.isdecimal() and link):
+        raise CommandError("--kept needs NUMBER:LINK, as verify prints it", terminal.EXIT_USAGE)
+    return int(number), link
 
 
 def _line(one: ChainedEntry) -> str:

@@ -63,13 +63,16 @@ def page(
     return found, before, looked_at
 
 
-def verify(store: AuditStore) -> AuditVerdict:
+def verify(store: AuditStore, kept: tuple[int, str] | None = None) -> AuditVerdict:
     """Follow the chain from the oldest entry that is there to the newest.
+
+    ``kept`` is the number and link of an entry as it was noted elsewhere: it must still be there,
+    unless it was old enough to go.
 
     Which one must be there says the newest entry: nobody can make its link without the key.
     """
     head = store.head()
-    walk = _Walk(store, head)
+    walk = _Walk(store, head, kept)
     for row in store.raw():
         if not walk.step(*row):
             break
@@ -90,8 +93,9 @@ def verify(store: AuditStore) -> AuditVerdict:
 class _Walk:
     """One way along the chain; ``expected`` is the number that must come next."""
 
-    def __init__(self, store: AuditStore, head: Head) -> None:
+    def __init__(self, store: AuditStore, head: Head, kept: tuple[int, str] | None) -> None:
         self._store = store
+        self._kept = kept
         self._head = head
         self._link: str | None = None
         self._newest: AuditEntry | None = None
@@ -108,6 +112,8 @@ class _Walk:
             self.reason = f"entries {self.expected} to {seq - 1} are missing"
         elif self._link is not None and before != self._link:
             self.reason = "it is not tied to the entry before it"
+        elif self._kept is not None and seq == self._kept[0] and link != self._kept[1]:
+            self.reason = "its link is another one than was kept elsewhere"
         if self.reason is not None or entry is None:
             return False
         self._link, self._newest, self.expected = link, entry, seq + 1
@@ -127,6 +133,8 @@ class _Walk:
             self.expected, self.reason = kept, f"entries {kept} to {self.start - 1} are missing"
         elif self.expected <= self._head.seq:
             self.reason = f"entries {self.expected} to {self._head.seq} are missing"
+        elif self._kept is not None and self._kept[0] >= self.expected:
+            self.reason = f"entry {self._kept[0]}, whose link was kept elsewhere, is missing"
         elif self.expected == self._head.seq + 1 and (self._link or "") != self._head.link:
             self.expected = self._head.seq
             self.reason = "it is not the entry that was written last"
