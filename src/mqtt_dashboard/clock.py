@@ -2,7 +2,9 @@
 
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+DAY_S: Final = 86_400.0
 
 
 class Clock(Protocol):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from mqtt_dashboard.clock import DAY_S
 from mqtt_dashboard.config_base import split_list
 from mqtt_dashboard.config_oidc import OIDC_SECRETS, OidcSettings
 from mqtt_dashboard.contract.policy import Role
@@ -63,12 +64,29 @@ class AuthSettings(OidcSettings):
         alias="AUDIT_LIMIT",
         description="Entries of the audit record that are kept.",
     )
+    audit_days: int | None = Field(
+        None,
+        ge=1,
+        le=36_500,
+        alias="AUDIT_DAYS",
+        description="Days audit entries are kept at most; none = until AUDIT_LIMIT is reached.",
+    )
     audit_key: SecretStr | None = Field(
         None,
         alias="AUDIT_KEY",
         min_length=16,
         description="Secret that ties audit entries together; without it no secret is needed.",
     )
+
+    @property
+    def audit_secret(self) -> bytes | None:
+        """Return the key of the audit record's chain."""
+        return None if self.audit_key is None else self.audit_key.get_secret_value().encode()
+
+    @property
+    def audit_age_s(self) -> float | None:
+        """Return how old audit entries may become, in seconds."""
+        return None if self.audit_days is None else self.audit_days * DAY_S
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod

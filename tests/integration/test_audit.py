@@ -78,8 +78,25 @@ def test_a_refused_publish_is_written_down(stack: Stack, admin: Visitor) -> None
     """An attempt at a foreign topic leaves a trace with the reason."""
     ada = Visitor(stack.dashboard).login("ada")
     assert ada.ask("POST", "/api/commands", {"topic": "vault/door"})[0] == 403
-    asked = entries(admin, who="ada", topic="vault")[0]
-    assert outcome_of(admin, asked["seq"]) == "refused"
+    body = {"topic": "hall/door", "response_topic": "vault/answers"}
+    assert ada.ask("POST", "/api/commands", body)[0] == 403
+    answers, told = entries(admin, who="ada", action="publish", outcome="refused")
+    assert (told["topic"], told["role"]) == ("vault/door", "operator")
+    assert "may publish to" in told["detail"]
+    assert "may read" in answers["detail"]
+
+
+def test_what_needs_another_role_is_written_down(stack: Stack, admin: Visitor) -> None:
+    """Asking for an administrator's route or an operator's event leaves a trace."""
+    ada = Visitor(stack.dashboard).login("ada")
+    assert ada.ask("POST", "/api/users", {"name": "eve", "password": PASSWORD})[0] == 403
+    add_user(stack.redis.port, "vic", "viewer")
+    vic = Visitor(stack.dashboard).login("vic")
+    vic.connect()
+    assert not vic.call("publish", {"topic": "hall/door"})["ok"]
+    vic.close()
+    found = [(one["who"], one["target"]) for one in entries(admin, action="forbidden")]
+    assert found[:2] == [("vic", "event publish"), ("ada", "POST /api/users")]
 
 
 def test_a_key_that_was_known_is_told_as_repeated(stack: Stack, admin: Visitor) -> None:

@@ -56,7 +56,7 @@ export interface AccountInfo {
 export interface AuditEntry {
   seq: number;
   at: number;
-  action: "loss" | "password" | "publish" | "result" | "sessions_end" | "sign_in" | "sign_out" | "token_add" | "token_revoke" | "user_add" | "user_change" | "user_remove";
+  action: "forbidden" | "left_out" | "loss" | "old_removed" | "password" | "publish" | "result" | "sessions_end" | "sign_in" | "sign_out" | "token_add" | "token_revoke" | "user_add" | "user_change" | "user_remove";
   outcome: "acked" | "asked" | "done" | "expired" | "failed" | "indeterminate" | "refused" | "repeated" | "sent";
   who: string;
   role?: Role | null;
@@ -80,13 +80,15 @@ export interface AuditEntry {
  * `GET /api/audit`: the newest first; `next` is the `before` of the following page.
  *
  * A search looks at a bounded number of entries, so a page may be short and still have a `next`.
- * `first` is the oldest entry that is kept, `null` while there is none.
+ * `first` is the oldest entry that is kept and `since` its Unix time, `null` while there is
+ * none.
  */
 export interface AuditReply {
   entries: ChainedEntry[];
   next: number | null;
   looked_at: number;
   first: number | null;
+  since: number | null;
   last: number;
   limit: number;
 }

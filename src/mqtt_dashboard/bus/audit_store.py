@@ -69,6 +69,7 @@ class AuditStore:
         self._append = client.register_script(_APPEND)
         self._lock = threading.Lock()
         self._seq, self._link, self._first = 0, "", 1
+        self._begin = 1
 
     @property
     def keyed(self) -> bool:
@@ -107,6 +108,8 @@ class AuditStore:
         """Append behind the newest entry this worker knows; return what Redis says."""
         seq, before = self._seq + 1, self._link
         first = max(self._first, seq - self.limit + 1)
+        if self._begin <= seq:  # otherwise it is another record by now
+            first = max(first, self._begin)
         document = codec.encode(msgspec.structs.replace(entry, first=first))
         link = link_of(before, document, self._key)
         arguments: list[Any] = [before, link, seq, document, first, opens, closes]
@@ -143,6 +146,35 @@ class AuditStore:
             found: Any = self._client.hmget(self._head, "seq", "link", "first")
         seq, link, first = found
         return Head(int(seq or 0), (link or b"").decode(), int(first or 1))
+
+    def oldest_at(self) -> float | None:
+        """Return the Unix time of the oldest entry; None when there is none that can be read."""
+        with plain_errors(self._address):
+            found: Any = self._client.xrange(self._stream, count=1)
+        for _, fields in found:
+            with contextlib.suppress(BusError):
+                return _chained(fields).entry.at
+        return None
+
+    def first_since(self, at: float) -> int:
+        """Return the number of the first entry that is not older than a Unix time.
+
+        When all are older, or one cannot be read, it is the newest, or that one.
+        """
+        found = 1
+        for seq, document, _, _ in self.raw():
+            found = seq
+            try:
+                if codec.decode(document, AuditEntry).at >= at:
+                    break
+            except ContractError:
+                break
+        return found
+
+    def begin_with(self, first: int) -> None:
+        """Let the next entry say that the record begins here; what is older goes with it."""
+        with self._lock:
+            self._begin = first
 
     def back_from(self, seq: int | None, count: int) -> list[ChainedEntry]:
         """Return up to ``count`` entries before a number (None: the newest), the newest first."""

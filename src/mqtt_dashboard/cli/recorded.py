@@ -24,10 +24,8 @@ def stores() -> tuple[DashboardStore, Auditor]:
     """Return the Redis of the environment and its audit record; raise `ConfigError`."""
     store = DashboardStore(config.load(config.RedisSettings), name="mqtt-dashboard-cli")
     settings = config.load(AuthSettings)
-    key = settings.audit_key
-    secret = None if key is None else key.get_secret_value().encode()
-    record = store.audit(secret, settings.audit_limit)
-    return store, Auditor(record, store.orders, SystemClock(), Counters())
+    record = store.audit(settings.audit_secret, settings.audit_limit)
+    return store, Auditor(record, store.orders, SystemClock(), Counters(), settings.audit_age_s)
 
 
 class RecordedAccounts:

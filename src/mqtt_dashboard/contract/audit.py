@@ -28,6 +28,12 @@ AuditAction = Literal[
     "token_add",
     "token_revoke",
     "result",
+    # A route or an event that needs another role; its name is the target.
+    "forbidden",
+    # Refusals that were counted and not written down one by one.
+    "left_out",
+    # Entries older than AUDIT_DAYS were removed.
+    "old_removed",
     # Redis no longer had entries that this worker had seen.
     "loss",
 ]
@@ -82,13 +88,15 @@ class AuditReply(Struct, kw_only=True, frozen=True):
     """``GET /api/audit``: the newest first; ``next`` is the ``before`` of the following page.
 
     A search looks at a bounded number of entries, so a page may be short and still have a ``next``.
-    ``first`` is the oldest entry that is kept, ``null`` while there is none.
+    ``first`` is the oldest entry that is kept and ``since`` its Unix time, ``null`` while there is
+    none.
     """
 
     entries: list[ChainedEntry]
     next: int | None
     looked_at: int
     first: int | None
+    since: float | None
     last: int
     limit: int
 

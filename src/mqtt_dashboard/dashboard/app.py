@@ -14,7 +14,6 @@ import flask
 from gevent import monkey
 
 from flask_socketio import SocketIO
-from mqtt_dashboard.bus.audit_store import AuditStore
 from mqtt_dashboard.bus.dashboard_orders import Bounds
 from mqtt_dashboard.bus.dashboard_store import DashboardStore
 from mqtt_dashboard.clock import Clock
@@ -121,8 +120,10 @@ def create_app(
     outlet = wire.SocketOutlet(server)
     state = ReadModel(clock)
     stopping = threading.Event()
+    record = store.audit(auth_settings.audit_secret, auth_settings.audit_limit)
+    auditor = Auditor(record, store.orders, clock, counters, auth_settings.audit_age_s)
     identity = sign_in.build(
-        settings, auth_settings, store.auth, clock, counters, outlet.cut, stopping
+        settings, auth_settings, store.auth, clock, counters, auditor, outlet.cut, stopping
     )
     payload, patience = settings.frame_payload_limit, settings.viewer_patience
     redacting = RedactingOutlet(outlet, identity.crowd.get, counters)
@@ -131,7 +132,6 @@ def create_app(
     board = ResultBoard(fanout, counters)
     bounds = Bounds(settings.command_limit, settings.command_bytes, settings.command_ttl)
     commander = Commander(store.orders, state, board, clock, counters, bounds)
-    auditor = Auditor(_audit_store(store, auth_settings), store.orders, clock, counters)
     publisher = JudgedPublisher(
         Publisher(commander, state, counters, settings.publish_timeout), commander, auditor
     )
@@ -184,12 +184,6 @@ def create_app(
     )
     app.extensions[EXTENSION] = Worker(parts, interests, outlet, stopping)
     return app
-
-
-def _audit_store(store: DashboardStore, settings: AuthSettings) -> AuditStore:
-    key = settings.audit_key
-    secret = None if key is None else key.get_secret_value().encode()
-    return store.audit(secret, settings.audit_limit)
 
 
 def worker_of(app: flask.Flask) -> Worker:

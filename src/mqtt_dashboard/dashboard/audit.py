@@ -13,11 +13,12 @@ from typing import Any, Final
 from mqtt_dashboard import logs
 from mqtt_dashboard.bus.audit_store import AuditStore
 from mqtt_dashboard.bus.dashboard_orders import DashboardOrders
-from mqtt_dashboard.clock import Clock
+from mqtt_dashboard.clock import DAY_S, Clock
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.api import PublishRequest
 from mqtt_dashboard.contract.audit import AuditAction, AuditEntry, AuditOutcome
 from mqtt_dashboard.contract.orders import CommandRequest, CommandResult
+from mqtt_dashboard.dashboard.audit_refusals import Refusals
 from mqtt_dashboard.dashboard.auth.principal import Principal
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.errors import BusError, ContractError, DashboardError
@@ -35,9 +36,16 @@ class Auditor:
     """The audit record as one worker writes it; any thread may call it."""
 
     def __init__(
-        self, store: AuditStore, orders: DashboardOrders, clock: Clock, counters: Counters
+        self,
+        store: AuditStore,
+        orders: DashboardOrders,
+        clock: Clock,
+        counters: Counters,
+        max_age_s: float | None = None,
     ) -> None:
         self.store = store
+        self._max_age_s = max_age_s
+        self._refusals = Refusals(clock)
         self._orders = orders
         self._clock = clock
         self._counters = counters
@@ -49,25 +57,28 @@ class Auditor:
         self, who: Principal, request: PublishRequest | CommandRequest, command: str
     ) -> int:
         """Write down that somebody wants to publish; raise `BusError` when that is impossible."""
-        size, digest = _payload(request)
-        mode = request.mode if isinstance(request, CommandRequest) else None
         seq = self._write(
             who,
             action="publish",
             outcome="asked",
             opens=command,
             command=command,
-            topic=request.topic,
-            qos=request.qos,
-            retain=request.retain,
-            mode=mode,
-            size=size,
-            sha256=digest,
+            **_facts(request),
         )
         self._own[command] = seq
         if len(self._own) > MAX_OWN:
             self._own.popitem(last=False)  # found by the sweep
         return seq
+
+    def refused_publish(
+        self, who: Principal, request: PublishRequest | CommandRequest, reason: str
+    ) -> None:
+        """Write down that somebody wanted to publish where that one may not."""
+        self._refused(who, "publish", reason, **_facts(request))
+
+    def forbidden(self, who: Principal, target: str, reason: str) -> None:
+        """Write down that somebody asked for a route or an event that needs another role."""
+        self._refused(who, "forbidden", reason, target=target)
 
     def not_published(self, command: str, outcome: AuditOutcome, reason: str) -> None:
         """Tell that nothing came of it; what cannot be told now, the sweep tells."""
@@ -127,6 +138,8 @@ class Auditor:
             return
         found = self.store.open_commands()
         self._swept_at = now
+        self._tell_left_out()
+        self._remove_old()
         self._first_seen = {one: self._first_seen.get(one, now) for one in found}
         for command, seq in found.items():
             record = self._orders.record(command)
@@ -136,6 +149,44 @@ class Auditor:
             elif record is None and now - self._first_seen[command] > ACCEPTED_WITHIN_S:
                 self._own.pop(command, None)
                 self._close(command, seq, "refused", "there is no record of this command", None)
+
+    def _refused(self, who: Principal, action: AuditAction, reason: str, **fields: Any) -> None:
+        if not self._refusals.take(action):
+            self._counters.add("audit_refusals_left_out")
+            return
+        try:
+            self._write(who, action=action, outcome="refused", detail=reason, **fields)
+        except BusError as error:
+            # It is refused all the same.
+            self._late(error)
+
+    def _tell_left_out(self) -> None:
+        told = self._refusals.in_words()
+        if told is not None:
+            self._note("left_out", "refused", f"not written down one by one: {told}")
+
+    def _remove_old(self) -> None:
+        """Move the beginning past what is too old, a day's entries at a time."""
+        if self._max_age_s is None:
+            return
+        oldest, now = self.store.oldest_at(), self._clock.now()
+        if oldest is None or now - oldest < self._max_age_s + DAY_S:
+            return
+        first = self.store.first_since(now - self._max_age_s)
+        self.store.begin_with(first)
+        self._note("old_removed", "done", f"the record begins with entry {first}")
+
+    def _note(self, action: AuditAction, outcome: AuditOutcome, detail: str) -> None:
+        self._append(
+            lambda seq: AuditEntry(
+                seq=seq,
+                at=self._clock.now(),
+                action=action,
+                outcome=outcome,
+                who="",
+                detail=detail[:DETAIL_CHARACTERS],
+            )
+        )
 
     def _close(
         self, command: str, of: int, outcome: AuditOutcome, reason: str, code: int | None
@@ -195,6 +246,18 @@ class Auditor:
     def _late(self, error: BusError) -> None:
         self._counters.add("audit_outcomes_late")
         _log.warning("audit.outcome_not_written", reason=error.reason)
+
+
+def _facts(request: PublishRequest | CommandRequest) -> dict[str, Any]:
+    size, digest = _payload(request)
+    return {
+        "topic": request.topic,
+        "qos": request.qos,
+        "retain": request.retain,
+        "mode": request.mode if isinstance(request, CommandRequest) else None,
+        "size": size,
+        "sha256": digest,
+    }
 
 
 def _payload(request: PublishRequest | CommandRequest) -> tuple[int | None, str | None]:

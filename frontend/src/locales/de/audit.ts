@@ -16,6 +16,7 @@ export const audit = {
   size: "{size}, QoS {qos}",
   retain: "retain",
   more: "Ältere Einträge",
+  since: "Reicht zurück bis {time}, Eintrag {n}.",
   lookedAt: "{n} Einträge durchgesehen; ältere noch nicht.",
   none: "Kein solcher Eintrag",
   noneText: "Nichts passt zur Suche. Ändern oder leeren Sie sie.",
@@ -46,6 +47,9 @@ export const audit = {
     token_add: "Token ausstellen",
     token_revoke: "Token widerrufen",
     result: "Ergebnis",
+    forbidden: "andere Rolle nötig",
+    left_out: "Ablehnungen gezählt",
+    old_removed: "alte Einträge entfernt",
     loss: "Einträge verloren",
   },
   outcomes: {

@@ -16,6 +16,7 @@ export const audit = {
   size: "{size}, QoS {qos}",
   retain: "retain",
   more: "Older entries",
+  since: "Reaches back to {time}, entry {n}.",
   lookedAt: "{n} entries looked at; nothing older was looked at yet.",
   none: "No such entry",
   noneText: "Nothing in the record fits. Change or clear the search.",
@@ -46,6 +47,9 @@ export const audit = {
     token_add: "make token",
     token_revoke: "revoke token",
     result: "result",
+    forbidden: "other role needed",
+    left_out: "refusals counted",
+    old_removed: "old entries removed",
     loss: "entries lost",
   },
   outcomes: {

@@ -5,6 +5,9 @@ import type { AuditEntry } from "@/contract/types";
 export const ACTIONS: AuditEntry["action"][] = [
   "publish",
   "result",
+  "forbidden",
+  "left_out",
+  "old_removed",
   "loss",
   "sign_in",
   "sign_out",

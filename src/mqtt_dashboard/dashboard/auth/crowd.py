@@ -12,6 +12,7 @@ from typing import Any, Final
 from mqtt_dashboard import logs
 from mqtt_dashboard.bus.auth_store import AuthStore
 from mqtt_dashboard.clock import Clock
+from mqtt_dashboard.dashboard.audit import Auditor
 from mqtt_dashboard.dashboard.auth.guard import check_role
 from mqtt_dashboard.dashboard.auth.permissions import EVENTS
 from mqtt_dashboard.dashboard.auth.principal import ForbiddenError, Principal, SignInError
@@ -34,6 +35,7 @@ class Crowd:
         recognition: Recognition,
         clock: Clock,
         counters: Counters,
+        auditor: Auditor,
         cut: Callable[[str], None],
         stopping: threading.Event,
     ) -> None:
@@ -41,6 +43,7 @@ class Crowd:
         self._recognition = recognition
         self._clock = clock
         self._counters = counters
+        self._auditor = auditor
         self._cut = cut
         self._stopping = stopping
         self._members: dict[str, Principal] = {}
@@ -78,7 +81,7 @@ class Crowd:
         permission = EVENTS.get(event)
         if permission is None:
             raise ForbiddenError("this event has no permission yet, so nobody may send it")
-        check_role(principal, permission)
+        check_role(principal, permission, f"event {event}", self._auditor)
         return principal
 
     def turn(self) -> None:

@@ -8,6 +8,7 @@ import flask
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.api import ErrorReply
 from mqtt_dashboard.dashboard import upgrades
+from mqtt_dashboard.dashboard.audit import Auditor
 from mqtt_dashboard.dashboard.auth.limiting import RequestLimits
 from mqtt_dashboard.dashboard.auth.permissions import ROUTES, Permission
 from mqtt_dashboard.dashboard.auth.principal import (
@@ -33,10 +34,17 @@ PROBES: Final = {"/health", "/healthz", "/readyz"}
 class Guard:
     """Judges requests by the table of permissions."""
 
-    def __init__(self, recognition: Recognition, limits: RequestLimits, counters: Counters) -> None:
+    def __init__(
+        self,
+        recognition: Recognition,
+        limits: RequestLimits,
+        counters: Counters,
+        auditor: Auditor,
+    ) -> None:
         self._recognition = recognition
         self._limits = limits
         self._counters = counters
+        self._auditor = auditor
 
     def install(self, app: flask.Flask) -> None:
         """Stand before all routes of an application."""
@@ -75,7 +83,7 @@ class Guard:
             return
         principal = self.recognise(flask.request.environ)
         flask.g.principal = principal
-        check_role(principal, permission)
+        check_role(principal, permission, f"{method} {rule.rule}", self._auditor)
 
     def _on_unknown(self, error: SignInError) -> flask.Response:
         self._counters.add("requests_refused", "not_signed_in")
@@ -141,11 +149,13 @@ def current() -> Principal:
     return principal
 
 
-def check_role(principal: Principal, permission: Permission) -> None:
-    """Raise `ForbiddenError` unless somebody has the role that is needed."""
+def check_role(principal: Principal, permission: Permission, target: str, auditor: Auditor) -> None:
+    """Raise `ForbiddenError`, and write it down, unless somebody has the role that is needed."""
     role = permission.role
     if role is not None and not principal.has_role(role):
-        raise ForbiddenError(f"this needs the role {role}; {principal.name} is {principal.role}")
+        reason = f"this needs the role {role}; {principal.name} is {principal.role}"
+        auditor.forbidden(principal, target, reason)
+        raise ForbiddenError(reason)
 
 
 def _on_too_many(error: TooManyError) -> flask.Response:

@@ -10,6 +10,7 @@ from mqtt_dashboard.bus.auth_store import AuthStore
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.config import DashboardSettings
 from mqtt_dashboard.config_auth import AuthSettings
+from mqtt_dashboard.dashboard.audit import Auditor
 from mqtt_dashboard.dashboard.auth.accounts import Accounts
 from mqtt_dashboard.dashboard.auth.crowd import Crowd
 from mqtt_dashboard.dashboard.auth.founding import Founding
@@ -57,6 +58,7 @@ def build(
     store: AuthStore,
     clock: Clock,
     counters: Counters,
+    auditor: Auditor,
     cut: Callable[[str], None],
     stopping: threading.Event,
 ) -> AuthParts:
@@ -73,8 +75,10 @@ def build(
         settings=auth,
         store=store,
         recognition=recognition,
-        guard=Guard(recognition, RequestLimits(auth.requests_per_minute, counters), counters),
-        crowd=Crowd(store, recognition, clock, counters, cut, stopping),
+        guard=Guard(
+            recognition, RequestLimits(auth.requests_per_minute, counters), counters, auditor
+        ),
+        crowd=Crowd(store, recognition, clock, counters, auditor, cut, stopping),
         accounts=accounts,
         sign_in=sign_in,
         founding=Founding(accounts, auth.admin_password, sys.stderr, required=recognition.required),

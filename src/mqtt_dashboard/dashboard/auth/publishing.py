@@ -54,6 +54,13 @@ class JudgedPublisher:
         self, who: Principal, request: PublishRequest | CommandRequest
     ) -> Iterator[str]:
         """Yield the id of the command; what cannot be written down is not sent."""
+        try:
+            who.check_publish(request.topic)
+            if isinstance(request, CommandRequest) and request.response_topic is not None:
+                who.check_watch(request.response_topic)
+        except ForbiddenError as error:
+            self._auditor.refused_publish(who, request, str(error))
+            raise
         identity = uuid.uuid4().hex
         try:
             self._auditor.publishing(who, request, identity)
@@ -62,11 +69,8 @@ class JudgedPublisher:
                 f"not sent: the audit record cannot be written: {error.reason}"
             ) from error
         try:
-            who.check_publish(request.topic)
-            if isinstance(request, CommandRequest) and request.response_topic is not None:
-                who.check_watch(request.response_topic)
             yield identity
-        except (FieldRefusedError, ForbiddenError, KeyTakenError) as error:
+        except (FieldRefusedError, KeyTakenError) as error:
             self._auditor.not_published(identity, "refused", str(error))
             raise
         # Of anything else it is not known whether it was accepted: the sweep finds out.

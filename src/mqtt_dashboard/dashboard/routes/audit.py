@@ -33,6 +33,7 @@ def blueprint(parts: Parts) -> flask.Blueprint:
                 next=following,
                 looked_at=looked_at,
                 first=head.first if head.seq else None,
+                since=store.oldest_at(),
                 last=head.seq,
                 limit=limit,
             )
