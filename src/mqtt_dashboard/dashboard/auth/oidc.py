@@ -19,11 +19,10 @@ from mqtt_dashboard import logs
 from mqtt_dashboard.bus.auth_store import AuthStore
 from mqtt_dashboard.config_oidc import CALLBACK_PATH, OidcSettings
 from mqtt_dashboard.contract.auth import SessionRecord
-from mqtt_dashboard.dashboard.auth import oidc_token
+from mqtt_dashboard.dashboard.auth.oidc_claims import Expected, TokenError, Validate
 from mqtt_dashboard.dashboard.auth.oidc_http import ProviderError
 from mqtt_dashboard.dashboard.auth.oidc_provider import Provider
 from mqtt_dashboard.dashboard.auth.oidc_realm import realm_of, role_of
-from mqtt_dashboard.dashboard.auth.oidc_token import TokenError
 from mqtt_dashboard.dashboard.auth.sessions import SignIn
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.errors import DashboardError
@@ -71,12 +70,14 @@ class OidcSignIn:
         store: AuthStore,
         sign_in: SignIn,
         counters: Counters,
+        validate: Validate,
     ) -> None:
         self._settings = settings
         self._provider = provider
         self._store = store
         self._sign_in = sign_in
         self._counters = counters
+        self._validate = validate
 
     def begin(self, page: str, redirect_uri: str) -> tuple[str, str]:
         """Return what the browser's cookie keeps, and where to send the browser."""
@@ -146,7 +147,7 @@ class OidcSignIn:
         self, secret: str, code: str, issuer: str | None, redirect_uri: str
     ) -> dict[str, Any]:
         nonce = _derived(secret, "nonce")
-        expected = oidc_token.Expected(
+        expected = Expected(
             issuer=self._settings.oidc_issuer or "",
             client_id=self._settings.oidc_client_id or "",
             nonce=nonce,
@@ -157,9 +158,7 @@ class OidcSignIn:
             if issuer != expected.issuer and (promised or issuer is not None):
                 raise self._failed("invalid", "the answer comes from another provider (iss)")
             token = self._provider.redeem(code, _derived(secret, "verifier"), redirect_uri)
-            claims = oidc_token.validate(
-                token, lambda fresh: self._provider.keys(fresh=fresh), expected
-            )
+            claims = self._validate(token, lambda fresh: self._provider.keys(fresh=fresh), expected)
         except ProviderError as error:
             raise self._failed("provider", str(error)) from error
         except TokenError as error:

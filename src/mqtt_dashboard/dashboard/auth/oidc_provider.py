@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.config_oidc import OidcSettings, is_safe_url
+from mqtt_dashboard.dashboard.auth.oidc_claims import KeySet
 from mqtt_dashboard.dashboard.auth.oidc_http import ProviderError, ProviderHttp
-from mqtt_dashboard.dashboard.auth.oidc_token import KeySet
 
 DISCOVERY: Final = "/.well-known/openid-configuration"
 # A key that was withdrawn is believed for at most this long.

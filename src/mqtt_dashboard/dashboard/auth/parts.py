@@ -69,8 +69,11 @@ def build(
     sign_in = SignIn(store, passwords, auth, clock, counters)
     oidc = None
     if recognition.required and auth.oidc_issuer is not None:
+        # Only here, because the cryptography it needs is a tenth of a worker's memory.
+        from mqtt_dashboard.dashboard.auth.oidc_token import validate  # noqa: PLC0415
+
         provider = Provider(auth, ProviderHttp(auth.oidc_ca_file), clock)
-        oidc = OidcSignIn(auth, provider, store, sign_in, counters)
+        oidc = OidcSignIn(auth, provider, store, sign_in, counters, validate)
     return AuthParts(
         settings=auth,
         store=store,
