@@ -64,6 +64,11 @@ class Medians:
         values = [run.cpu[process] for run in self._runs if process in run.cpu]
         return statistics.median(values) if values else None
 
+    @property
+    def cores(self) -> float:
+        """Return how many cores all processes of the path kept busy, the sender included."""
+        return statistics.median(run.rate * sum(run.cpu.values()) / 100_000 for run in self._runs)
+
 
 def machine() -> dict[str, str]:
     """Return what the figures depend on."""

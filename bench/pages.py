@@ -23,6 +23,7 @@ from playwright.sync_api import Browser
 
 from bench.browser import Watched, chromium, opened
 from bench.load import Load, Sent, connect
+from bench.measure import Idle
 from bench.process import cpu_of, rss_of
 from bench.worker import Worker
 from tests.support.dashboard_server import DashboardServer
@@ -37,6 +38,9 @@ TOPICS: Final = 1_000_000
 ASKED: Final = 300
 SCROLL_S: Final = 5.0
 SINGLES: Final = 200
+WORKER: Final = "mqtt-dashboard"
+MASTER: Final = "mqtt-dashboard, gunicorn's master"
+RESTING_S: Final = 10.0
 # Longer than the slowest of them takes, so that each finds an idle system.
 APART_S: Final = 0.12
 
@@ -296,6 +300,22 @@ def _send_one(link: socket.socket, topic: str, payload: str) -> None:
 
 def _p99(ordered: Sequence[float]) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+
+
+def resting() -> list[Idle]:
+    """Watch the dashboard while nothing happens and nobody looks: its worker and its master."""
+    with whole() as system:
+        (worker,) = system.dashboard.children()
+        pids = {WORKER: worker, MASTER: system.dashboard.pid}
+        time.sleep(SETTLE_S)
+        before = {name: cpu_of(pid) for name, pid in pids.items()}
+        began = time.monotonic()
+        time.sleep(RESTING_S)
+        share = 100 / (time.monotonic() - began)
+        return [
+            Idle(name, (cpu_of(pid) - before[name]) * share, rss_of(pid) / 1e6)
+            for name, pid in pids.items()
+        ]
 
 
 def _serving(system: Whole) -> list[int]:

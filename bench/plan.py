@@ -16,8 +16,9 @@ SIZES: Final = (64, 100, 1024, 16_384)
 TOPICS: Final = (1, 1000, 100_000)
 MAIN: Final = Load(count=0, topics=1000, size=100)
 
-AT_QOS_1: Final = (NAIVE, NODE, OURS)
-PACED: Final = (NAIVE, OURS)
+# Who is measured at every size and number of topics, and at steady rates.
+MATRIX: Final = (NAIVE, NODE, OURS)
+PACED: Final = (NAIVE, NODE, OURS)
 EASY_RATE: Final = 5_000
 HARD_RATE: Final = 20_000
 
@@ -68,11 +69,9 @@ def blocks(options: Options, number: int) -> Iterator[Block]:
 
 
 def _main(options: Options, chosen: Iterable[Contestant], *, idle: bool) -> Iterator[Block]:
-    """Every contestant at the main point; at QoS 1 a few."""
+    """Every contestant at the main point."""
     for contestant in chosen:
         for qos in options.qos:
-            if qos == 1 and contestant.name not in AT_QOS_1 and not options.everyone:
-                continue
             if qos not in contestant.pace:
                 continue
             load = _sized(MAIN, contestant, qos, MAIN_S * options.scale)
@@ -90,7 +89,7 @@ def _main(options: Options, chosen: Iterable[Contestant], *, idle: bool) -> Iter
 def _matrix(options: Options, chosen: Iterable[Contestant]) -> Iterator[Block]:
     """Every QoS, size and number of topics; a session of its own for each number of topics."""
     for contestant in chosen:
-        if contestant.name != OURS and not (options.everyone and contestant.kind == "bridge"):
+        if contestant.name not in MATRIX and not (options.everyone and contestant.kind == "bridge"):
             continue
         for qos in options.qos:
             for topics in options.topics:

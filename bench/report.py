@@ -14,7 +14,8 @@ from bench.contestants import ALL, MQ_BRIDGE, NAIVE, NODE, OURS, RAW
 from bench.figures import Figures, Medians
 from bench.load import Load
 from bench.measure import LATER_S
-from bench.plan import AT_QOS_1, EASY_RATE, HARD_RATE, MAIN, PACED
+from bench.pages import MASTER, WORKER
+from bench.plan import EASY_RATE, HARD_RATE, MAIN, MATRIX, PACED
 from bench.tables import table
 
 DOCUMENT: Final = "docs/reference/benchmarks.md"
@@ -68,7 +69,7 @@ def _main(figures: Figures, qos: int) -> str:
         return ""
     bases = [name for name in (NAIVE, NODE, MQ_BRIDGE, RAW) if name in known]
     header = ["", "msg/s", "lowest to highest", *(f"x {name}" for name in bases)]
-    header += ["bridge CPU", "broker CPU", "Redis CPU", "lost"]
+    header += ["bridge CPU", "broker CPU", "Redis CPU", "cores busy", "lost"]
     rows = [
         [
             _name(name),
@@ -76,6 +77,7 @@ def _main(figures: Figures, qos: int) -> str:
             f"{found.lowest:,.0f} to {found.highest:,.0f}",
             *(_ratio(found, known[base]) for base in bases),
             *(_cpu(found, process) for process in ("bridge", "broker", "redis")),
+            f"{found.cores:.1f}",
             _lost(found),
         ]
         for name, found in known.items()
@@ -88,28 +90,28 @@ def _main(figures: Figures, qos: int) -> str:
 
 
 def _matrix(figures: Figures) -> str:
+    """Return a table for each QoS: ours at every point, beside who else was measured there."""
+    tables = [_matrix_at(figures, qos) for qos in figures.options.qos]
+    return "\n\n".join(one for one in tables if one)
+
+
+def _matrix_at(figures: Figures, qos: int) -> str:
     options, rows = figures.options, []
+    bases = [name for name in MATRIX if name != OURS and name in options.only]
     for topics in options.topics:
         for size in options.sizes:
-            row = [f"{topics:,}", f"{size:,} B"]
-            for qos in options.qos:
-                point = Load(count=0, topics=topics, size=size, qos=qos)
-                found = figures.of("matrix", OURS, point)
-                row += _matrix_cells(found, size)
-            rows.append(row)
-    if all(set(row[2:]) == {NONE} for row in rows):
-        return ""
-    header = ["topics", "payload"]
-    for qos in options.qos:
-        header += [f"QoS {qos} msg/s", "MB/s of payload", "bridge CPU", "lost"]
-    return table(header, rows)
-
-
-def _matrix_cells(found: Medians | None, size: int) -> list[str]:
-    if found is None:
-        return [NONE] * 4
-    rate = f"{found.rate:,.0f}"
-    return [rate, f"{found.rate * size / 1e6:.0f}", _cpu(found, "bridge"), _lost(found)]
+            point = Load(count=0, topics=topics, size=size, qos=qos)
+            ours = figures.of("matrix", OURS, point)
+            if ours is None:
+                continue
+            others = [figures.of("matrix", name, point) for name in bases]
+            ratios = [NONE if other is None else _ratio(ours, other) for other in others]
+            volume = f"{ours.rate * size / 1e6:.0f}"
+            cells = [f"{ours.rate:,.0f}", volume, *ratios, _cpu(ours, "bridge"), _lost(ours)]
+            rows.append([f"{topics:,}", f"{size:,} B", *cells])
+    header = [f"topics, QoS {qos}", "payload", "msg/s", "MB/s of payload"]
+    header += [*(f"x {name}" for name in bases), "bridge CPU", "lost"]
+    return table(header, rows) if rows else ""
 
 
 def _paced(figures: Figures) -> str:
@@ -144,7 +146,7 @@ def _idle(figures: Figures) -> str:
 
 
 def _method(figures: Figures) -> str:
-    others = " and ".join(f"*{name}*" for name in PACED)
+    others = ", ".join(f"*{name}*" for name in PACED)
     failed = "".join(f"\n- Failed in this run: {reason}" for reason in figures.failed)
     return (
         "## How it is measured\n\n"
@@ -157,11 +159,13 @@ def _method(figures: Figures) -> str:
         "- The rate is of messages received, from the first one sent to the last one there.\n"
         "- CPU is seconds per 100,000 messages sent, of all threads of a process, until "
         f"{LATER_S} s after the last message: so work put off to later counts too. For the limits, "
-        "*bridge* is the counter itself.\n"
+        "*bridge* is the counter itself. *Cores busy* is the same of every process, sender and "
+        "counter included, while messages flowed: where it is near the number of cores the machine "
+        "is the limit, and only less work per message would carry more.\n"
         "- Rounds are interleaved; each time with fresh servers and a load to warm up.\n"
         f"- The load generator alone writes {figures.sender_alone:,.0f} msg/s into a socket that "
         "discards them; packets are built before the clock starts.\n"
-        f"- QoS 1 is measured for {', '.join(AT_QOS_1)}; steady loads for {others}.{failed}\n\n"
+        f"- Sizes, numbers of topics and steady loads are measured for {others}.{failed}\n\n"
         "## Once more, on your machine\n\n"
         "    make bench                                     # everything, prints the tables\n"
         "    make bench ARGS=--report                       # and writes this page\n"
@@ -177,7 +181,7 @@ def _point_text(point: Load) -> str:
 
 
 def _name(name: str) -> str:
-    if name == OURS:
+    if name in {OURS, WORKER, MASTER}:
         return f"**{name}**"
     return name if ALL[name].kind == "bridge" else f"*{name}*"
 

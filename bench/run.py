@@ -2,7 +2,7 @@
 
 Everything is counted at the far end by sequence number. Figures are medians over the rounds;
 absolute numbers depend on the machine, the ratio within one run is what counts. What cannot be
-installed here is left out and named. About half an hour; less with --parts, --only or --rounds.
+installed here is left out and named. About an hour; less with --parts, --only or --rounds.
 """
 
 import argparse
@@ -72,6 +72,8 @@ def _measure(block: Block, figures: Figures, number: int) -> None:
 def _look(figures: Figures, number: int) -> None:
     """Measure what viewers and a browser get, once per round; the long flood in the first."""
     parts = figures.options.parts
+    if "idle" in parts and number == 0:
+        _try("nothing to do", lambda: figures.idle.extend(pages.resting()), figures)
     if "viewers" in parts:
         _try("viewers", lambda: figures.viewers.append(viewers.run()), figures)
     if "page" not in parts:
