@@ -41,6 +41,10 @@ class BusRefusedError(BusError):
     """Redis answered, but refused the command: a wrong type of key, or no permission."""
 
 
+class TooManyAtOnceError(BusError):
+    """One visitor, or all together, ask for more at once than there are connections."""
+
+
 class FencedError(BusError):
     """Another bridge has taken the lease; nothing was written."""
 

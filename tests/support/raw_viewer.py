@@ -16,9 +16,15 @@ PING, PONG = "2", "3"
 class RawViewer:
     """A websocket that only does what it is told; a context manager that closes it."""
 
-    def __init__(self, server: DashboardServer, receive_buffer: int | None = None) -> None:
+    def __init__(
+        self,
+        server: DashboardServer,
+        receive_buffer: int | None = None,
+        token: str | None = None,
+    ) -> None:
         self.texts: list[str] = []
         self._port = server.port
+        self._extra = "" if token is None else f"Authorization: Bearer {token}\r\n"
         self._buffer = b""
         self._sending = threading.Lock()
         self._reader = threading.Thread(target=self._read, name="raw reader", daemon=True)
@@ -34,7 +40,7 @@ class RawViewer:
             f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n"
             f"Host: 127.0.0.1:{self._port}\r\n"
             f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            f"Sec-WebSocket-Key: {key}\r\n\r\n".encode()
+            f"Sec-WebSocket-Key: {key}\r\n{self._extra}\r\n".encode()
         )
         head = b""
         while b"\r\n\r\n" not in head:

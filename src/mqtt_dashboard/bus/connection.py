@@ -12,6 +12,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from mqtt_dashboard.bus.shares import Shares, asking
 from mqtt_dashboard.config import RedisSettings
 from mqtt_dashboard.errors import BusError, BusRefusedError
 
@@ -22,14 +23,48 @@ Client = redis.Redis
 PubSub = redis.client.PubSub
 
 
+class SharedPool(redis.BlockingConnectionPool):
+    """Connections that visitors have to share; see `shares`."""
+
+    def __init__(self, *arguments: Any, shares: Shares | None = None, **options: Any) -> None:
+        super().__init__(*arguments, **options)  # type: ignore[no-untyped-call,unused-ignore]
+        self._shares = shares
+        self._taken: dict[int, str] = {}
+
+    def get_connection(self, *arguments: Any, **options: Any) -> Any:
+        """Return a connection, once it is the visitor's turn."""
+        visitor = asking.get()
+        if visitor is None or self._shares is None:
+            return super().get_connection(*arguments, **options)  # type: ignore[no-untyped-call,unused-ignore]
+        self._shares.take(visitor)
+        try:
+            connection = super().get_connection(*arguments, **options)  # type: ignore[no-untyped-call,unused-ignore]
+        except BaseException:
+            self._shares.give(visitor)
+            raise
+        self._taken[id(connection)] = visitor
+        return connection
+
+    def release(self, connection: Any) -> None:
+        """Take a connection back."""
+        visitor = self._taken.pop(id(connection), None)
+        super().release(connection)  # type: ignore[no-untyped-call,unused-ignore]
+        if visitor is not None and self._shares is not None:
+            self._shares.give(visitor)
+
+
 def open_client(
     settings: RedisSettings,
     name: str,
     *,
     answer_timeout: float = ANSWER_TIMEOUT_S,
     max_connections: int = 16,
+    shares: Shares | None = None,
 ) -> Client:
-    """Return a client that connects on first use; ``name`` shows in CLIENT LIST."""
+    """Return a client that connects on first use; ``name`` shows in CLIENT LIST.
+
+    Whoever finds all connections in use waits for one as long as for an answer.
+    """
     options: dict[str, Any] = {
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
         "socket_timeout": answer_timeout,
@@ -39,16 +74,21 @@ def open_client(
         "max_connections": max_connections,
         "decode_responses": False,
     }
+    waiting: dict[str, Any] = {"timeout": answer_timeout, "shares": shares}
     if settings.url is not None:
-        return redis.Redis.from_url(settings.url.get_secret_value(), **options)
-    return redis.Redis(
-        host=settings.host,
-        port=settings.port,
-        db=settings.db,
-        username=settings.username,
-        password=settings.password.get_secret_value() if settings.password else None,
-        **options,
-    )
+        address = settings.url.get_secret_value()
+        pool = SharedPool.from_url(address, **options, **waiting)
+    else:
+        pool = SharedPool(
+            host=settings.host,
+            port=settings.port,
+            db=settings.db,
+            username=settings.username,
+            password=settings.password.get_secret_value() if settings.password else None,
+            **options,
+            **waiting,
+        )
+    return redis.Redis.from_pool(pool)
 
 
 def open_pubsub(client: Client) -> PubSub:

@@ -14,6 +14,7 @@ from mqtt_dashboard.bus.dashboard_history import DashboardHistory
 from mqtt_dashboard.bus.dashboard_orders import DashboardOrders
 from mqtt_dashboard.bus.dashboard_topics import DashboardTopics
 from mqtt_dashboard.bus.readable_topics import ReadableTopics
+from mqtt_dashboard.bus.shares import Shares
 from mqtt_dashboard.bus.topic_history import TopicHistory
 from mqtt_dashboard.config import RedisSettings
 from mqtt_dashboard.contract import codec
@@ -25,6 +26,9 @@ from mqtt_dashboard.errors import BusRefusedError, ContractError
 
 BEGIN: Final = "0-0"
 MAX_CONNECTIONS: Final = 96
+# What visitors get of them; the worker's own loops never wait for visitors.
+VISITORS_CONNECTIONS: Final = 64
+VISITOR_CONNECTIONS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,12 @@ class DashboardStore:
         self.channels = RedisChannels(settings.prefix)
         self.settings = settings
         self.address = settings.address
-        self._client: Client = open_client(settings, name, max_connections=MAX_CONNECTIONS)
+        self._client: Client = open_client(
+            settings,
+            name,
+            max_connections=MAX_CONNECTIONS,
+            shares=Shares(VISITOR_CONNECTIONS, VISITORS_CONNECTIONS),
+        )
         self.topics = DashboardTopics(self._client, self.channels, self.address)
         self.history = DashboardHistory(self._client, self.channels, self.address)
         self.topic_history = TopicHistory(self._client, self.channels, self.address)

@@ -11,7 +11,7 @@ from mqtt_dashboard import logs
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.api import ErrorReply
 from mqtt_dashboard.dashboard.counters import Counters
-from mqtt_dashboard.errors import BusError, ContractError
+from mqtt_dashboard.errors import BusError, ContractError, TooManyAtOnceError
 
 BodyT = TypeVar("BodyT", bound=msgspec.Struct)
 _log = logs.get(__name__)
@@ -78,6 +78,12 @@ def install(app: flask.Flask, counters: Counters, answer_headers: Mapping[str, s
     def on_bus_error(error: BusError) -> flask.Response:
         return refuse(503, "redis_unavailable", error.reason)
 
+    def on_too_many_at_once(error: TooManyAtOnceError) -> flask.Response:
+        counters.add("requests_refused", "too_many_at_once")
+        answer = refuse(429, "too_many", error.reason)
+        answer.headers["Retry-After"] = "1"
+        return answer
+
     def on_any_error(_error: Exception) -> flask.Response:
         counters.add("loop_failures", "route")
         _log.exception("route.failed", path=flask.request.path)
@@ -91,5 +97,6 @@ def install(app: flask.Flask, counters: Counters, answer_headers: Mapping[str, s
     app.register_error_handler(HTTPException, on_http_error)
     app.register_error_handler(BadQueryError, on_bad_query)
     app.register_error_handler(BusError, on_bus_error)
+    app.register_error_handler(TooManyAtOnceError, on_too_many_at_once)
     app.register_error_handler(Exception, on_any_error)
     app.after_request(add_headers)

@@ -5,7 +5,7 @@ Whatever a client sends is converted into a type of the contract first.
 """
 
 import threading
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -14,6 +14,7 @@ import msgspec
 
 from flask_socketio import SocketIO
 from mqtt_dashboard import logs
+from mqtt_dashboard.bus.shares import asking
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.contract import codec, events, topics
 from mqtt_dashboard.contract.api import PublishReply, PublishRequest
@@ -34,6 +35,8 @@ from mqtt_dashboard.errors import BusError, FieldRefusedError, QueueFullError, T
 REQUESTS_PER_WINDOW: Final = 100
 WINDOW_S: Final = 10.0
 PUBLISHES_AT_ONCE: Final = 8
+# Of all sockets of one user on this worker; the bridge holds 1,000 for everybody.
+FILTERS_EACH: Final = 200
 PRIMING_S: Final = 1.0
 
 RequestT = TypeVar("RequestT")
@@ -71,6 +74,8 @@ class SocketHandlers:
         self._lock = threading.Lock()
         self._recent: dict[str, deque[float]] = {}
         self._publishing: dict[str, int] = defaultdict(int)
+        self._users: dict[str, str] = {}
+        self._filters: Counter[str] = Counter()
 
     def register(self, server: SocketIO) -> None:
         """Attach the handlers."""
@@ -86,7 +91,7 @@ class SocketHandlers:
         """Take the viewer and tell it everything that is known at once."""
         sid = _sid()
         try:
-            self._crowd.admit(sid, flask.request.environ)
+            principal = self._crowd.admit(sid, flask.request.environ)
             self._fanout.join(sid)
         except (QueueFullError, SignInError, BusError) as error:
             self._crowd.leave(sid)
@@ -94,6 +99,8 @@ class SocketHandlers:
             _log.warning("viewer.refused", reason=str(error))
             return False
         self._recent[sid] = deque(maxlen=REQUESTS_PER_WINDOW)
+        if principal.kind != "anonymous":
+            self._users[sid] = principal.visitor
         for event, document in self._present():
             self._fanout.tell_one(sid, event, codec.encode(document))
         return True
@@ -114,18 +121,31 @@ class SocketHandlers:
         filters = self._fanout.leave(sid)
         self._crowd.leave(sid)
         self._recent.pop(sid, None)
+        self._count_filters(self._users.pop(sid, None), -len(filters))
         for topic_filter in filters:
             self._interests.unwant(topic_filter)
+
+    def _count_filters(self, user: str | None, more: int) -> None:
+        if user is None:
+            return
+        with self._lock:
+            self._filters[user] += more
+            if self._filters[user] <= 0:
+                del self._filters[user]
 
     def _subscribe(self, sid: str, data: object) -> FilterReply:
         request = _converted(data, FilterRequest)
         topic_filter = _checked_filter(request.filter)
         self._crowd.of(sid).check_watch(topic_filter)
+        user = self._users.get(sid)
+        if user is not None and self._filters[user] >= FILTERS_EACH:
+            raise RefusedError(f"you watch {FILTERS_EACH} filters already; stop watching one first")
         after = Position(last.epoch, last.seq) if (last := request.after) else None
         try:
             is_new = self._fanout.watch(sid, topic_filter, after)
         except QueueFullError as error:
             raise RefusedError(str(error)) from error
+        self._count_filters(user, int(is_new))
         watched = self._interests.want(topic_filter) if is_new else self._state.covers(topic_filter)
         # The replay goes out before the acknowledgement: whatever follows it is live.
         self._fanout.primed.wait(PRIMING_S)
@@ -136,6 +156,7 @@ class SocketHandlers:
         topic_filter = _converted(data, FilterRequest).filter
         if not self._fanout.unwatch(sid, topic_filter):
             raise RefusedError("this filter is not watched here")
+        self._count_filters(self._users.get(sid), -1)
         self._interests.unwant(topic_filter)
         return FilterReply(ok=True, filter=topic_filter)
 
@@ -191,7 +212,7 @@ class SocketHandlers:
         """Attach a handler; only those reach it who may send the event."""
 
         def allowed(sid: str, data: object) -> msgspec.Struct:
-            self._crowd.require(sid, event)
+            asking.set(self._crowd.require(sid, event).visitor)
             return handler(sid, data)
 
         server.on_event(event, self._guarded(allowed, refuse, limited=limited))

@@ -18,10 +18,13 @@ from mqtt_dashboard.dashboard.auth.permissions import EVENTS
 from mqtt_dashboard.dashboard.auth.principal import ForbiddenError, Principal, SignInError
 from mqtt_dashboard.dashboard.auth.recognition import Recognition
 from mqtt_dashboard.dashboard.counters import Counters
+from mqtt_dashboard.errors import QueueFullError
 
 LOOK_EVERY_S: Final = 0.5
 # Also counts as use of the sessions whose pages are open, so that they do not go idle.
 RECHECK_EVERY_S: Final = 20.0
+# Live sockets of one user on one worker: many tabs, and no way to take all 2,000 places.
+SOCKETS_EACH: Final = 64
 
 _log = logs.get(__name__)
 
@@ -51,14 +54,26 @@ class Crowd:
         self._checked_at = clock.monotonic()
 
     def admit(self, sid: str, environ: dict[str, Any]) -> Principal:
-        """Recognise who opened a socket and keep that; raise `SignInError` when nobody known."""
+        """Recognise who opened a socket and keep that; raise `SignInError` when nobody known.
+
+        `QueueFullError` tells somebody that one's sockets are enough.
+        """
         while True:
             version = self._version
             principal = self._recognition.of(environ)
+            self._check_room(principal)
             self._members[sid] = principal
             # A check that ran in between may have missed this socket: then look again.
             if self._version == version:
                 return principal
+
+    def _check_room(self, principal: Principal) -> None:
+        """Let nobody who signed in take all places; without sign-in nobody is told apart."""
+        if principal.kind == "anonymous":
+            return
+        visitor = principal.visitor
+        if sum(one.visitor == visitor for one in self._members.values()) >= SOCKETS_EACH:
+            raise QueueFullError(f"{principal.name} has {SOCKETS_EACH} live sockets open already")
 
     def leave(self, sid: str) -> None:
         """Forget a socket."""

@@ -5,10 +5,12 @@ from typing import Final
 
 import flask
 
+from mqtt_dashboard.bus.shares import asking
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.api import ErrorReply
 from mqtt_dashboard.dashboard import upgrades
 from mqtt_dashboard.dashboard.audit import Auditor
+from mqtt_dashboard.dashboard.auth.addresses import bucket_of
 from mqtt_dashboard.dashboard.auth.limiting import RequestLimits
 from mqtt_dashboard.dashboard.auth.permissions import ROUTES, Permission
 from mqtt_dashboard.dashboard.auth.principal import (
@@ -21,7 +23,7 @@ from mqtt_dashboard.dashboard.auth.recognition import Recognition
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.responses import refuse
 from mqtt_dashboard.dashboard.security import Environ, StartResponse, WsgiApp
-from mqtt_dashboard.errors import BusError
+from mqtt_dashboard.errors import BusError, TooManyAtOnceError
 
 READING: Final = {"HEAD": "GET", "OPTIONS": "GET"}
 # Strangers only ever send a name and a password.
@@ -56,6 +58,7 @@ class Guard:
     def recognise(self, environ: Environ) -> Principal:
         """Return who sends a request, counted against that one's limit."""
         address = self._recognition.addresses.of(environ)
+        asking.set(bucket_of("address", address))
         try:
             principal = self._recognition.of(environ)
         except SignInError:
@@ -65,6 +68,7 @@ class Guard:
             self._limits.count("address", address)
         else:
             self._limits.count("user", principal.name)
+        asking.set(principal.visitor)
         return principal
 
     def _judge(self) -> None:
@@ -77,8 +81,10 @@ class Guard:
             raise ForbiddenError("this route has no permission yet, so nobody may use it")
         if permission is Permission.PUBLIC:
             flask.request.max_content_length = PUBLIC_BODY_BYTES
+            asking.set(None)
             if rule.rule not in PROBES:
                 address = self._recognition.addresses.of(flask.request.environ)
+                asking.set(bucket_of("address", address))
                 self._limits.count("address", address)
             return
         principal = self.recognise(flask.request.environ)
@@ -115,7 +121,7 @@ class SocketDoor:
             self._guard.recognise(environ)
         except SignInError as error:
             return self._refused(start_response, "401 Unauthorized", "not_signed_in", str(error))
-        except TooManyError as error:
+        except (TooManyError, TooManyAtOnceError) as error:
             return self._refused(start_response, "429 Too Many Requests", "too_many", str(error))
         except BusError as error:
             text = error.reason

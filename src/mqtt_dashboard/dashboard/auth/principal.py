@@ -14,6 +14,7 @@ from mqtt_dashboard.contract.policy import (
     publish_grant,
     read_grant,
 )
+from mqtt_dashboard.dashboard.auth.addresses import bucket_of
 from mqtt_dashboard.errors import DashboardError
 
 
@@ -57,6 +58,13 @@ class Principal:
     def account(self) -> str:
         """Return what this one's sessions are kept under."""
         return self.owner or self.name
+
+    @property
+    def visitor(self) -> str:
+        """Return whose share of the worker this one uses: its own, or that of its address."""
+        if self.kind == "anonymous":
+            return bucket_of("address", self.address or "")
+        return f"user:{self.account}"
 
     def has_role(self, role: Role) -> bool:
         """Tell whether this one has at least a role."""
