@@ -48,6 +48,9 @@ def test_users_are_handled_on_the_command_line(
     assert _run(port, "users", "add", "ada", given=f"{PASSWORD}\n").returncode == 1
     assert _run(port, "users", "add", "bob", given="short\n").returncode == 1
     assert _run(port, "users", "add", "bob", "--read", "a/#/b", "--generate").returncode == 1
+    control = ("--role", "operator", "--publish", "$CONTROL/#", "--generate")
+    refused = _run(port, "users", "add", "bob", *control)
+    assert (refused.returncode, "administrator" in refused.stderr) == (1, True)
     listed = _run(port, "users", "list").stdout
     assert "ada\toperator\tread a/#\tpublish (role's)" in listed
     assert "argon2" not in listed

@@ -19,7 +19,7 @@ from mqtt_dashboard.contract.auth import (
     UserInfo,
     UserRecord,
 )
-from mqtt_dashboard.contract.policy import Role
+from mqtt_dashboard.contract.policy import CONTROL, Role, may_be_granted
 from mqtt_dashboard.dashboard.auth.passwords import Passwords
 from mqtt_dashboard.dashboard.auth.principal import digest_of
 from mqtt_dashboard.errors import DashboardError, TopicError
@@ -67,7 +67,8 @@ class Accounts:
 
     def add(self, request: UserCreate) -> UserInfo:
         """Add a user."""
-        read, publish = checked(request.read, "read"), checked(request.publish, "publish")
+        read = checked(request.read, "read", request.role)
+        publish = checked(request.publish, "publish", request.role)
         record = self._record(request.name, request.role, request.password, read, publish)
         outcome = self._store.create_user(record)
         if outcome == "conflict":
@@ -78,13 +79,7 @@ class Accounts:
     def change(self, name: str, change: UserChange) -> UserInfo:
         """Change what is given; a new password ends all sessions of the user."""
         old = self._user(name)
-        fields: dict[str, Any] = {"changed_at": self._clock.now()}
-        if change.role is not UNSET:
-            fields["role"] = change.role
-        if change.read is not UNSET:
-            fields["read"] = checked(change.read, "read")
-        if change.publish is not UNSET:
-            fields["publish"] = checked(change.publish, "publish")
+        fields: dict[str, Any] = {"changed_at": self._clock.now(), **_rights(old, change)}
         if change.disabled is not UNSET:
             fields["disabled"] = change.disabled
             # Also those sessions end that would be good again after an administrator's mistake.
@@ -123,8 +118,8 @@ class Accounts:
             created_at=now,
             expires_at=now + request.lifetime_s,
             created_by=created_by,
-            read=checked(request.read, "read"),
-            publish=checked(request.publish, "publish"),
+            read=checked(request.read, "read", request.role),
+            publish=checked(request.publish, "publish", request.role),
         )
         _require(self._store.create_token(record))
         return f"{TOKEN_MARK}_{identity}_{secret}", self._token_info(record)
@@ -187,7 +182,7 @@ def user_info(record: UserRecord, last_sign_in: float | None = None) -> UserInfo
     )
 
 
-def checked(filters: Sequence[str] | None, field: str) -> tuple[str, ...] | None:
+def checked(filters: Sequence[str] | None, field: str, role: Role) -> tuple[str, ...] | None:
     """Return valid filters without doubles; raise `AccountError` that names the wrong one."""
     if filters is None:
         return None
@@ -198,7 +193,23 @@ def checked(filters: Sequence[str] | None, field: str) -> tuple[str, ...] | None
             raise AccountError(f"{one!a}: {error}", field) from error
         if group is not None:
             raise AccountError(f"{one!a}: leave out $share/<group>/", field)
+        if not may_be_granted(role, one):
+            raise AccountError(f"{one!a}: only an administrator may have {CONTROL}", field)
     return tuple(dict.fromkeys(filters))
+
+
+def _rights(old: UserRecord, change: UserChange) -> dict[str, Any]:
+    """Return role and filters when one of them changes: not every role may have every filter."""
+    if change.role is UNSET and change.read is UNSET and change.publish is UNSET:
+        return {}
+    role = old.role if change.role is UNSET else change.role
+    read = old.read if change.read is UNSET else change.read
+    publish = old.publish if change.publish is UNSET else change.publish
+    return {
+        "role": role,
+        "read": checked(read, "read", role),
+        "publish": checked(publish, "publish", role),
+    }
 
 
 def _listed(filters: tuple[str, ...] | None) -> list[str] | None:

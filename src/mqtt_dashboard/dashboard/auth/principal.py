@@ -90,7 +90,7 @@ class Principal:
 
     def policy(self) -> CommandPolicy:
         """Return what the bridge checks again."""
-        return CommandPolicy(who=self.name, publish=self.publish)
+        return CommandPolicy(who=self.name, publish=self.publish, role=self.role)
 
 
 def make(
