@@ -44,7 +44,8 @@ class AuthSettings(OidcSettings):
     trusted_proxies: Annotated[list[str], NoDecode] = Field(
         [],
         alias="TRUSTED_PROXIES",
-        description="Addresses or networks of proxies whose X-Forwarded-For is believed; commas.",
+        description="Addresses or networks of proxies; commas. Their X-Forwarded-For and "
+        "X-Forwarded-Proto are believed.",
     )
     proxy_user_header: str | None = Field(
         None,

@@ -112,19 +112,6 @@ def test_a_session_lives_in_a_strict_cookie_and_is_rotated(server: DashboardServ
     assert visitor.get("/api/topics")[0] == 200
 
 
-def test_by_https_the_cookie_is_host_bound(server: DashboardServer) -> None:
-    """Behind a proxy that speaks https the cookie is `__Host-` and Secure."""
-    visitor = Visitor(server)
-    login = {"name": "admin", "password": PASSWORD}
-    status, _ = visitor.ask("POST", "/api/auth/login", login, X_Forwarded_Proto="https")
-    assert status == 200
-    assert visitor.cookie is not None
-    assert visitor.cookie.startswith("__Host-")
-    assert "Secure" in visitor.attributes
-    assert visitor.ask("GET", "/api/topics", X_Forwarded_Proto="https")[0] == 200
-    assert visitor.get("/api/topics")[0] == 401
-
-
 def _logout(visitor: Visitor, _: int) -> None:
     assert visitor.ask("POST", "/api/auth/logout")[0] == 200
 

@@ -210,7 +210,11 @@ def test_below_a_path_and_behind_https(
     provider: OidcProvider, stack: Stack, tmp_path: Path
 ) -> None:
     """The address for the way back holds scheme and base path; by https cookies are `__Host-`."""
-    environ = {**environ_of(provider), "DASHBOARD_BASE_PATH": "/tools/mqtt"}
+    environ = {
+        **environ_of(provider),
+        "DASHBOARD_BASE_PATH": "/tools/mqtt",
+        "TRUSTED_PROXIES": "127.0.0.1",
+    }
     with served(tmp_path, stack.redis.port, **environ) as dashboard:
         browser = Browser(dashboard, headers={"X-Forwarded-Proto": "https"})
         started = browser.open(f"/tools/mqtt{START}")

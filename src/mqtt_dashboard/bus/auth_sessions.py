@@ -46,6 +46,14 @@ redis.call('EXPIRE', KEYS[1], ARGV[3])
 return 0
 """
 
+# KEYS failures. An attempt that was counted beforehand turned out to be none.
+_TAKE_BACK: Final = """
+if tonumber(redis.call('HGET', KEYS[1], 'count') or '0') > 0 then
+  redis.call('HINCRBY', KEYS[1], 'count', -1)
+end
+return 1
+"""
+
 
 class AuthSessions:
     """Sessions by the digest of their secret; errors are `BusError`."""
@@ -57,6 +65,7 @@ class AuthSessions:
         self._resolve = client.register_script(_RESOLVE)
         self._begin = client.register_script(_BEGIN)
         self._attempt = client.register_script(_ATTEMPT)
+        self._take_back = client.register_script(_TAKE_BACK)
 
     def begin(self, digest: str, session: SessionRecord, idle_s: int, lifetime_s: int) -> None:
         """Keep a new session; the user's oldest ones end when there are too many."""
@@ -113,6 +122,11 @@ class AuthSessions:
         key = self._channels.auth_failures(bucket)
         with plain_errors(self._address):
             return int(self._attempt(keys=[key], args=[free, longest_s, window_s]))  # type: ignore[arg-type,unused-ignore]
+
+    def take_back(self, bucket: str) -> None:
+        """Take back the one attempt that worked; failures before it stay."""
+        with plain_errors(self._address):
+            self._take_back(keys=[self._channels.auth_failures(bucket)])
 
     def forgive(self, bucket: str) -> None:
         """Forget the failures of a bucket, after a sign-in that worked."""

@@ -179,8 +179,9 @@ def create_app(
     answer_headers = headers(page.frame_ancestors)
     _register(app, parts, answer_headers)
     inner = SocketDoor(app.wsgi_app, identity.guard, counters, answer_headers)
+    addresses = identity.recognition.addresses
     app.wsgi_app = Gate(  # type: ignore[method-assign]
-        inner, door, counters, answer_headers, page.base_path
+        inner, door, counters, answer_headers, addresses, page.base_path
     )
     app.extensions[EXTENSION] = Worker(parts, interests, outlet, stopping)
     return app
