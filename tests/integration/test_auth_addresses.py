@@ -87,6 +87,40 @@ def test_nobody_else_speaks_for_https(server: DashboardServer, source: str | Non
     assert "Secure" not in visitor.attributes
 
 
+def test_a_proxys_word_is_not_drowned_by_what_it_passes_on(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    """A stale cookie or the proxy's own credentials do not hide whom the proxy names."""
+    environ = {"AUTH_MODE": "required", "PROXY_USER_HEADER": "X-Remote-User"}
+    environ |= {"TRUSTED_PROXIES": PROXY, "ADMIN_PASSWORD": PASSWORD}
+    with served(tmp_path, redis_server.port, **environ) as dashboard:
+        wait_for(lambda: store_of(redis_server.port).has_users(), "the first user")
+        proxied = Visitor(dashboard, source=PROXY)
+        stale = f"mqtt-dashboard-{dashboard.port}={'A' * 43}"
+        for passed in (
+            {},
+            {"Cookie": stale},
+            {"Authorization": "Basic YWRhOnB3"},
+            {"Authorization": "Bearer eyJhbGciOiJub25lIn0.e30."},
+            {"Cookie": stale, "Authorization": "Negotiate YII="},
+        ):
+            me = proxied.ask("GET", "/api/auth/me", X_Remote_User="mona", **passed)[1]
+            assert (me["name"], me["kind"]) == ("mona", "proxy"), passed
+            assert proxied.ask("GET", "/api/topics", **passed)[0] == 401, passed
+        token = f"Bearer mqd_{'0' * 16}_{'A' * 43}"
+        # Whoever shows a token of ours means it.
+        wrong = proxied.ask("GET", "/api/topics", X_Remote_User="mona", Authorization=token)
+        assert wrong[0] == 401
+        visitor = Visitor(dashboard).login("admin")
+        assert visitor.ask("GET", "/api/topics", Authorization="Basic YWRhOnB3")[0] == 200
+        # The administrator's way to keep a proxy's user out.
+        assert proxied.ask("GET", "/api/topics", X_Remote_User="mona")[0] == 200
+        add_user(redis_server.port, "mona", "viewer")
+        assert visitor.ask("PATCH", "/api/users/mona", {"disabled": True})[0] == 200
+        assert proxied.ask("GET", "/api/topics", X_Remote_User="mona")[0] == 401
+        assert "mqd_" in Visitor(dashboard, "nonsense").get("/api/topics")[1]["message"]
+
+
 def test_ipv4_clients_of_an_ipv6_listener_are_told_apart(
     tmp_path: Path, redis_server: RedisServer
 ) -> None:

@@ -114,6 +114,35 @@ def test_an_answer_counts_once(provider: OidcProvider, browser: Browser) -> None
         browser.cookies = {}
 
 
+def test_a_cookie_that_somebody_made_up_is_no_failure_of_ours(browser: Browser) -> None:
+    """The page in the cookie may be anything: what is no base64 leads to the first page."""
+    callback = browser.to_callback()
+    (name,) = (one for one in browser.cookies if one.endswith("-oidc"))
+    secret = browser.cookies[name].partition(".")[0]
+    browser.cookies[name] = f"{secret}.A"
+    back = browser.open(callback)
+    assert (back.status, back.reason) == (302, None)
+    assert back.location == f"{browser.server.url}/"
+
+
+def test_a_new_sign_in_ends_the_session_before(
+    provider: OidcProvider, browser: Browser, stack: Stack
+) -> None:
+    """Once more through the provider: what this browser had before opens nothing any more."""
+    before = Visitor(stack.dashboard).login("admin").cookie
+    assert before is not None
+    browser.cookies = dict([before.split("=", 1)])
+    for _ in range(2):
+        kept = dict(browser.cookies)
+        callback = browser.to_callback()
+        # The provider's site leads here: a browser sends no SameSite=Strict cookie then.
+        browser.cookies = {n: v for n, v in browser.cookies.items() if n.endswith("-oidc")}
+        assert browser.open(callback).reason is None
+        assert browser.open("/api/topics").status == 200
+        old = Browser(stack.dashboard, kept)
+        assert old.open("/api/topics").status == 401
+
+
 def test_answers_that_are_refusals(provider: OidcProvider, browser: Browser) -> None:
     """The provider's errors become one of a few words of ours; nothing of theirs is repeated."""
     for error, reason in (("access_denied", "denied"), ("<script>", "provider")):
@@ -188,6 +217,9 @@ def test_a_name_gives_nobody_elses_rights(
         "/%5Cevil.example/..%2f",
         "///evil.example",
         "/../../etc",
+        "/.%2e/x",
+        "/%2E%2e/x",
+        "/x/%2e./y",
         "/api/auth/logout",
         "javascript:alert(1)",
         "/\r\nSet-Cookie: a=b",

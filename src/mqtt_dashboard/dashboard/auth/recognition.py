@@ -27,6 +27,9 @@ from mqtt_dashboard.errors import BusError, ContractError
 Environ = dict[str, Any]
 
 TOKEN: Final = re.compile(rf"\A{TOKEN_MARK}_([0-9a-f]{{16}})_([A-Za-z0-9_-]{{43}})\Z")
+# A token of ours, well formed or not; others' credentials are none of our business.
+OURS: Final = re.compile(rf"\Abearer\s+{TOKEN_MARK}_", re.IGNORECASE)
+TOKEN_TOLD: Final = "send a token as `Authorization: Bearer mqd_…`"  # noqa: S105 - words
 SECRET: Final = re.compile(r"\A[A-Za-z0-9_-]{43}\Z")
 PROXY_NAME: Final = re.compile(r"\A[^\x00-\x1f\x7f]{1,64}\Z")
 
@@ -53,14 +56,19 @@ class Recognition:
         if not self.required:
             return ANONYMOUS
         authorization = environ.get("HTTP_AUTHORIZATION")
-        if authorization is not None:
+        if authorization is not None and OURS.match(str(authorization)):
             return self._by_token(str(authorization))
+        # What else is passed on may be the proxy's own, or left from an earlier visit.
+        told = "sign in first" if authorization is None else TOKEN_TOLD
         secret = self.session_secret(environ)
         if secret is not None:
-            return self._by_session(digest_of(secret))
+            try:
+                return self._by_session(digest_of(secret))
+            except SignInError as error:
+                told = str(error)
         found = self._by_proxy(environ)
         if found is None:
-            raise SignInError("sign in first")
+            raise SignInError(told)
         return found
 
     def again(self, principal: Principal) -> Principal | None:
@@ -105,7 +113,7 @@ class Recognition:
         scheme, _, text = authorization.partition(" ")
         parts = TOKEN.match(text.strip())
         if scheme.lower() != "bearer" or parts is None:
-            raise SignInError("send a token as `Authorization: Bearer mqd_…`")
+            raise SignInError(TOKEN_TOLD)
         record = self._store.token(parts[1])
         known = "" if record is None else record.digest
         if not hmac.compare_digest(digest_of(parts[2]), known):

@@ -86,6 +86,12 @@ class SignIn:
         )
         return secret, session
 
+    def end(self, digest: str) -> None:
+        """End a session, whoever's it is; fine also when there is none any more."""
+        found = self._store.sessions.resolve(digest, self._settings.session_idle_s)
+        if found is not None:
+            self._store.sessions.end(digest, found[0].user)
+
     def check_password(self, name: str, password: str, address: str) -> None:
         """Raise `SignInError` unless a password is that of a user; counted as an attempt."""
         self._hold_back(name, address)

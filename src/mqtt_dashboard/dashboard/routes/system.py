@@ -4,6 +4,8 @@ import flask
 
 from mqtt_dashboard import about
 from mqtt_dashboard.contract.system import SystemReply, WorkerReport
+from mqtt_dashboard.dashboard.auth import redaction
+from mqtt_dashboard.dashboard.auth.guard import current
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.responses import reply
 from mqtt_dashboard.errors import BusError
@@ -15,7 +17,7 @@ def blueprint(parts: Parts) -> flask.Blueprint:
 
     @routes.get("/api/system")
     def system() -> flask.Response:
-        return reply(_system(parts))
+        return reply(redaction.system(_system(parts), current().read))
 
     return routes
 
