@@ -124,6 +124,33 @@ def test_an_administrator_signs_somebody_out_everywhere(server: DashboardServer)
     assert boss.ask("DELETE", "/api/users/eva")[0] == 200
 
 
+def test_sessions_of_everybody_are_listed_and_ended_one_by_one(
+    stack: Stack, server: DashboardServer
+) -> None:
+    """Whose, since when, from where; ended one at a time, and only by administrators."""
+    boss = Visitor(server).login("admin")
+    add_user(stack.redis.port, "lea", "viewer")
+    desk, phone = Visitor(server).login("lea"), Visitor(server).login("lea")
+    assert desk.get("/api/sessions")[0] == 403
+    listed = boss.get("/api/sessions")[1]
+    assert listed["more"] is False
+    mine = [one for one in listed["sessions"] if one["account"] == "lea"]
+    assert len(mine) == 2
+    assert {(one["name"], one["role"], one["kind"]) for one in mine} == {
+        ("lea", "viewer", "password")
+    }
+    assert sum(one["current"] for one in listed["sessions"]) == 1
+    oldest = min(mine, key=lambda one: float(one["created_at"]))
+    status, left = boss.ask("DELETE", f"/api/sessions?account=lea&id={oldest['id']}")
+    assert status == 200
+    assert len([one for one in left["sessions"] if one["account"] == "lea"]) == 1
+    assert desk.get("/api/topics")[0] == 401
+    assert phone.get("/api/topics")[0] == 200
+    assert boss.ask("DELETE", "/api/sessions?account=lea&id=0123456789abcdef")[0] == 404
+    assert boss.ask("DELETE", "/api/users/lea")[0] == 200
+    assert "lea" not in str(boss.get("/api/sessions")[1])
+
+
 def test_a_record_of_an_earlier_version_can_be_changed(
     stack: Stack, server: DashboardServer
 ) -> None:

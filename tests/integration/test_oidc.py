@@ -143,6 +143,37 @@ def test_a_new_sign_in_ends_the_session_before(
         assert old.open("/api/topics").status == 401
 
 
+def test_administrators_end_a_providers_sessions(
+    provider: OidcProvider, browser: Browser, stack: Stack
+) -> None:
+    """One session, or all of one account, although there is no user of that name here."""
+    boss = Visitor(stack.dashboard).login("admin")
+    provider.claims.update(sub="bob's subject", preferred_username="bob")
+    twice = Browser(stack.dashboard)
+    for one in (browser, twice):
+        assert one.sign_in().reason is None
+    held = [one for one in boss.get("/api/sessions")[1]["sessions"] if one["name"] == "oidc:bob"]
+    assert {one["kind"] for one in held} == {"oidc"}
+    assert {one["role"] for one in held} == {"operator"}
+    (account,) = {one["account"] for one in held}
+    newest = max(held, key=lambda one: float(one["created_at"]))
+    path = f"/api/sessions?account={account}"
+    assert boss.ask("DELETE", f"{path}&id={newest['id']}")[0] == 200
+    assert twice.open("/api/topics").status == 401
+    assert browser.open("/api/topics").status == 200
+    visitor = Visitor(stack.dashboard)
+    visitor.cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    visitor.connect()
+    status, left = boss.ask("DELETE", path)
+    assert (status, "oidc:bob" in str(left)) == (200, False)
+    assert visitor.is_cut(2)
+    assert browser.open("/api/topics").status == 401
+    assert boss.ask("DELETE", path)[0] == 404
+    assert boss.ask("DELETE", "/api/sessions")[0] == 400
+    assert boss.get("/api/topics")[0] == 200
+    assert "sessions_end" in str(boss.get("/api/audit?limit=5")[1]["entries"])
+
+
 def test_answers_that_are_refusals(provider: OidcProvider, browser: Browser) -> None:
     """The provider's errors become one of a few words of ours; nothing of theirs is repeated."""
     for error, reason in (("access_denied", "denied"), ("<script>", "provider")):

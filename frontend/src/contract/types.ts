@@ -542,6 +542,32 @@ export interface HeldFilter {
 }
 
 /**
+ * A session as administrators see it.
+ *
+ * `account` is a user's name, or stands for somebody at the provider, who is shown as `name`.
+ */
+export interface HeldSession {
+  id: string;
+  account: string;
+  name: string;
+  kind: IdentityKind;
+  role: Role | null;
+  created_at: number;
+  expires_at: number;
+  address: string;
+  agent: string;
+  current: boolean;
+}
+
+/**
+ * `GET /api/sessions`: the newest first; `more`: there are others that are not listed.
+ */
+export interface HeldSessionsReply {
+  sessions: HeldSession[];
+  more: boolean;
+}
+
+/**
  * `GET /api/topics/history`: what the message log still holds of one topic, newest first.
  *
  * The log is read backwards within bounds. `back_to` is when Redis took the oldest entry looked
@@ -881,6 +907,8 @@ export interface SystemReply {
 
 /**
  * `POST /api/tokens`; `lifetime_s` in seconds.
+ *
+ * `accounts`: an administrator's token that may also change users, tokens and sessions.
  */
 export interface TokenCreate {
   label: string;
@@ -888,6 +916,7 @@ export interface TokenCreate {
   read?: string[] | null;
   publish?: string[] | null;
   lifetime_s?: number;
+  accounts?: boolean;
 }
 
 /**
@@ -911,13 +940,15 @@ export interface TokenInfo {
   expires_at: number;
   created_by: string;
   expired: boolean;
+  accounts: boolean;
 }
 
 /**
- * `GET /api/tokens`.
+ * `GET /api/tokens`; `ended_tokens`: those that a revoked one had made ended with it.
  */
 export interface TokensReply {
   tokens: TokenInfo[];
+  ended_tokens: string[];
 }
 
 /**
@@ -1061,7 +1092,8 @@ export interface UserCreate {
 /**
  * A user as administrators see it; `read` and `publish` are `null` for the role's own.
  *
- * `last_sign_in` is the last one with a password, `null` while there is none known.
+ * `last_sign_in` is the last one with a password, `null` while there is none known. In the
+ * answer to a change `ended_tokens` are the labels of the tokens that ended with it.
  */
 export interface UserInfo {
   name: string;
@@ -1072,13 +1104,15 @@ export interface UserInfo {
   changed_at: number;
   disabled: boolean;
   last_sign_in: number | null;
+  ended_tokens: string[];
 }
 
 /**
- * `GET /api/users`.
+ * `GET /api/users`; `ended_tokens` as in `UserInfo`, in the answer to a removal.
  */
 export interface UsersReply {
   users: UserInfo[];
+  ended_tokens: string[];
 }
 
 /**
@@ -1165,6 +1199,8 @@ export interface ApiRoutes {
   "PATCH /api/users/{name}": { query: {}; body: UserChange; reply: UserInfo };
   "DELETE /api/users/{name}": { query: {}; body: undefined; reply: UsersReply };
   "DELETE /api/users/{name}/sessions": { query: {}; body: undefined; reply: UserInfo };
+  "GET /api/sessions": { query: {}; body: undefined; reply: HeldSessionsReply };
+  "DELETE /api/sessions": { query: { account?: string; id?: string }; body: undefined; reply: HeldSessionsReply };
   "GET /api/tokens": { query: {}; body: undefined; reply: TokensReply };
   "POST /api/tokens": { query: {}; body: TokenCreate; reply: TokenCreated };
   "DELETE /api/tokens/{identity}": { query: {}; body: undefined; reply: TokensReply };

@@ -47,6 +47,7 @@ from mqtt_dashboard.dashboard.routes import (
     messages,
     oidc,
     openapi,
+    sessions,
     spa,
     system,
     tokens,
@@ -229,6 +230,7 @@ def _register(app: flask.Flask, parts: Parts, answer_headers: dict[str, str]) ->
         auth,
         oidc,
         users,
+        sessions,
         tokens,
         audit,
     ):

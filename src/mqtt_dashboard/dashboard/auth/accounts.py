@@ -88,8 +88,10 @@ class Accounts:
             fields["password"] = self._passwords.hash(change.password)
             fields["generation"] = old.generation + 1
         new = msgspec.structs.replace(old, **fields)
-        _require(self._store.replace_user(old, new))
-        return user_info(new, self._store.all_seen().get(name))
+        ended = self._ended_with(new)
+        _require(self._store.replace_user(old, new, [one.id for one in ended]))
+        ended += self._end_late(new)
+        return user_info(new, self._store.all_seen().get(name), ended)
 
     def sign_out(self, name: str) -> UserInfo:
         """End all sessions of a user."""
@@ -98,16 +100,38 @@ class Accounts:
         _require(self._store.replace_user(old, new))
         return user_info(new, self._store.all_seen().get(name))
 
-    def remove(self, name: str) -> None:
-        """Remove a user; the last administrator stays."""
-        _require(self._store.remove_user(self._user(name)))
+    def remove(self, name: str) -> list[str]:
+        """Remove a user; the last administrator stays. Return the labels of tokens that ended."""
+        old = self._user(name)
+        gone = msgspec.structs.replace(old, disabled=True)
+        ended = self._ended_with(gone)
+        _require(self._store.remove_user(old, [one.id for one in ended]))
+        return [one.label for one in ended + self._end_late(gone)]
+
+    def consequences(self, name: str, change: UserChange | None) -> str:
+        """Say which tokens a change of a user ends, or its removal; for the record."""
+        old = self._store.user(name)
+        if old is None:
+            return ""
+        role = old.role if change is None or change.role is UNSET else change.role
+        out = change is None or change.disabled is True
+        new = msgspec.structs.replace(old, role=role, disabled=out or old.disabled)
+        labels = ", ".join(one.label for one in self._ended_with(new))
+        return f"ends the tokens {labels}" if labels else ""
 
     def tokens(self) -> list[TokenInfo]:
         """Return all tokens, without their secrets."""
         return [self._token_info(one) for one in self._store.tokens()]
 
-    def create_token(self, request: TokenCreate, created_by: str) -> tuple[str, TokenInfo]:
-        """Make a token; its text is returned here and kept nowhere."""
+    def create_token(
+        self, request: TokenCreate, created_by: str, maker: str | None = None
+    ) -> tuple[str, TokenInfo]:
+        """Make a token; its text is returned here and kept nowhere.
+
+        It ends with its maker, if there is one.
+        """
+        if request.accounts and request.role != "administrator":
+            raise AccountError("only an administrator's token may be for accounts", "accounts")
         identity, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
         now = self._clock.now()
         record = TokenRecord(
@@ -120,14 +144,33 @@ class Accounts:
             created_by=created_by,
             read=checked(request.read, "read", request.role),
             publish=checked(request.publish, "publish", request.role),
+            maker=maker,
+            accounts=request.accounts,
         )
         _require(self._store.create_token(record))
         return f"{TOKEN_MARK}_{identity}_{secret}", self._token_info(record)
 
-    def revoke_token(self, identity: str) -> None:
-        """Remove a token."""
+    def revoke_token(self, identity: str) -> list[str]:
+        """Remove a token and those it made; return the labels of these."""
+        made = _made_by(self._store.tokens(), f"token:{identity}")
         if self._store.remove_token(identity) != "done":
             raise UnknownAccountError("there is no such token")
+        for one in made:
+            self._store.remove_token(one.id)
+        return [one.label for one in made]
+
+    def _ended_with(self, user: UserRecord) -> list[TokenRecord]:
+        """Return the tokens that cannot outlive a user's rights to make them."""
+        if user.role == "administrator" and not user.disabled:
+            return []
+        return _made_by(self._store.tokens(), f"user:{user.name}", user.name)
+
+    def _end_late(self, user: UserRecord) -> list[TokenRecord]:
+        """End what somebody made at the very moment when one was not to any more."""
+        late = self._ended_with(user)
+        for one in late:
+            self._store.remove_token(one.id)
+        return late
 
     def _user(self, name: str) -> UserRecord:
         record = self._store.user(name)
@@ -165,10 +208,13 @@ class Accounts:
             expires_at=record.expires_at,
             created_by=record.created_by,
             expired=record.expires_at <= self._clock.now(),
+            accounts=record.accounts,
         )
 
 
-def user_info(record: UserRecord, last_sign_in: float | None = None) -> UserInfo:
+def user_info(
+    record: UserRecord, last_sign_in: float | None = None, ended: Sequence[TokenRecord] = ()
+) -> UserInfo:
     """Return a user without its password."""
     return UserInfo(
         name=record.name,
@@ -179,7 +225,29 @@ def user_info(record: UserRecord, last_sign_in: float | None = None) -> UserInfo
         changed_at=record.changed_at,
         disabled=record.disabled,
         last_sign_in=last_sign_in,
+        ended_tokens=[one.label for one in ended],
     )
+
+
+def _made_by(
+    tokens: Sequence[TokenRecord], maker: str, name: str | None = None
+) -> list[TokenRecord]:
+    """Return the tokens of a maker, and those that these made.
+
+    Records of an earlier release hold no more than the maker's name.
+    """
+    makers, found = {maker}, list[TokenRecord]()
+    while True:
+        more = [
+            one
+            for one in tokens
+            if one not in found
+            and (one.maker in makers or (one.maker is None and one.created_by == name))
+        ]
+        if not more:
+            return found
+        found += more
+        makers |= {f"token:{one.id}" for one in more}
 
 
 def checked(filters: Sequence[str] | None, field: str, role: Role) -> tuple[str, ...] | None:

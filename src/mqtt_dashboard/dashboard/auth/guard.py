@@ -162,6 +162,10 @@ def check_role(principal: Principal, permission: Permission, target: str, audito
         reason = f"this needs the role {role}; {principal.name} is {principal.role}"
         auditor.forbidden(principal, target, reason)
         raise ForbiddenError(reason)
+    if permission is Permission.ACCOUNTS and not principal.accounts:
+        reason = f"{principal.name} was not made for accounts: sign in, or make a token that is"
+        auditor.forbidden(principal, target, reason)
+        raise ForbiddenError(reason)
 
 
 def _on_too_many(error: TooManyError) -> flask.Response:

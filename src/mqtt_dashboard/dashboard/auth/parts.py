@@ -15,6 +15,7 @@ from mqtt_dashboard.dashboard.auth.accounts import Accounts
 from mqtt_dashboard.dashboard.auth.crowd import Crowd
 from mqtt_dashboard.dashboard.auth.founding import Founding
 from mqtt_dashboard.dashboard.auth.guard import Guard
+from mqtt_dashboard.dashboard.auth.held_sessions import HeldSessions
 from mqtt_dashboard.dashboard.auth.limiting import RequestLimits
 from mqtt_dashboard.dashboard.auth.oidc import OidcSignIn
 from mqtt_dashboard.dashboard.auth.oidc_http import ProviderHttp
@@ -35,6 +36,7 @@ class AuthParts:
     guard: Guard
     crowd: Crowd
     accounts: Accounts
+    held_sessions: HeldSessions
     sign_in: SignIn
     founding: Founding
     oidc: OidcSignIn | None
@@ -83,6 +85,7 @@ def build(
         ),
         crowd=Crowd(store, recognition, clock, counters, auditor, cut, stopping),
         accounts=accounts,
+        held_sessions=HeldSessions(store, recognition.realm),
         sign_in=sign_in,
         founding=Founding(accounts, auth.admin_password, sys.stderr, required=recognition.required),
         oidc=oidc,

@@ -44,7 +44,7 @@ class Recognition:
         self._auth = auth
         self._clock = clock
         self._port = settings.port
-        self._realm = realm_of(auth) if auth.oidc_issuer else None
+        self.realm = realm_of(auth) if auth.oidc_issuer else None
         self.required = settings.sign_in
         self.addresses = Addresses(auth.trusted_proxies)
 
@@ -126,7 +126,8 @@ class Recognition:
         if record.expires_at <= self._clock.now():
             raise SignInError("this token has expired")
         made = make(f"token:{record.label}", record.role, "token", (record.read, record.publish))
-        return _with(made, token=record.id, expires_at=record.expires_at)
+        facts = {"expires_at": record.expires_at, "accounts": record.accounts}
+        return _with(made, token=record.id, **facts)
 
     def _by_session(self, digest: str) -> Principal:
         found = self._store.sessions.resolve(digest, self._auth.session_idle_s)
@@ -144,7 +145,7 @@ class Recognition:
     def _by_provider(self, digest: str, session: SessionRecord) -> Principal:
         """Return who came through the provider, while the settings are those of that sign-in."""
         late = session.expires_at <= self._clock.now()
-        if session.realm != self._realm or session.role is None or session.name is None or late:
+        if session.realm != self.realm or session.role is None or session.name is None or late:
             raise SignInError("you were signed out; sign in again")
         made = make(session.name, session.role, session.kind)
         return _with(made, session=digest, expires_at=session.expires_at, owner=session.user)
