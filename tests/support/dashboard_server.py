@@ -49,7 +49,7 @@ class DashboardServer(Child):
     def start(self) -> Self:
         """Start and wait until it answers."""
         super().start()
-        wait_for(lambda: self.answers() or not self.alive(), "the dashboard answers", 20)
+        wait_for(lambda: self.answers() or not self.alive(), "the dashboard answers", 60)
         assert self.alive(), self.output()
         return self
 

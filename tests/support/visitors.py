@@ -151,9 +151,10 @@ def add_user(
     accounts_of(port).add(request)
 
 
-def make_token(port: int, role: Role, read: list[str] | None = None, lifetime_s: int = 600) -> str:
-    """Make a token and return its text."""
-    request = TokenCreate(label="test", role=role, read=read, lifetime_s=lifetime_s)
+def make_token(port: int, role: Role, read: list[str] | None = None) -> str:
+    """Make a token and return its text; an administrator's may change accounts, too."""
+    accounts = role == "administrator"
+    request = TokenCreate(label="test", role=role, read=read, lifetime_s=600, accounts=accounts)
     return accounts_of(port).create_token(request, "test")[0]
 
 

@@ -39,8 +39,9 @@ WORDS = {True: ("PASS", "green"), False: ("FAIL", "red"), None: ("SKIP", "yellow
 def command(env_file: Path | None, url: str | None, *, as_json: bool) -> None:
     """Check a running system from the broker to the page.
 
-    Uses the same environment variables as the two services. Takes up to half a minute. Exit
-    status: 0 when nothing failed, 1 when something did, 2 for unusable settings.
+    Uses the same environment variables as the two services. Takes up to half a minute.
+
+    Exit status: 0 when nothing failed, 1 when something did, 2 for unusable settings.
     """
     environ = dict(os.environ)
     try:

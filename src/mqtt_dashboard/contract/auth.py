@@ -14,11 +14,11 @@ SignInMode = Literal["anonymous", "required"]
 
 MIN_PASSWORD: Final = 12
 MAX_PASSWORD: Final = 256
-UserName = Annotated[
-    str, Meta(min_length=1, max_length=64, pattern=r"\A[A-Za-z0-9][A-Za-z0-9._@+-]*\Z")
-]
+USER_PATTERN: Final = r"\A[A-Za-z0-9][A-Za-z0-9._@+-]*\Z"
+LABEL_PATTERN: Final = r"\A[^\x00-\x1f\x7f]+\Z"
+UserName = Annotated[str, Meta(min_length=1, max_length=64, pattern=USER_PATTERN)]
 NewPassword = Annotated[str, Meta(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)]
-Label = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[^\x00-\x1f\x7f]+\Z")]
+Label = Annotated[str, Meta(min_length=1, max_length=64, pattern=LABEL_PATTERN)]
 FilterText = Annotated[str, Meta(min_length=1, max_length=1024)]
 Filters = Annotated[list[FilterText], Meta(max_length=MAX_FILTERS)]
 TokenLife = Annotated[int, Meta(ge=60, le=366 * 86400)]

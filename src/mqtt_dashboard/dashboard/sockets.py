@@ -16,7 +16,7 @@ from flask_socketio import SocketIO
 from mqtt_dashboard import logs
 from mqtt_dashboard.bus.shares import asking
 from mqtt_dashboard.clock import Clock
-from mqtt_dashboard.contract import codec, events, topics
+from mqtt_dashboard.contract import codec, events, plain_words, topics
 from mqtt_dashboard.contract.api import PublishReply, PublishRequest
 from mqtt_dashboard.contract.events import CreditReply, CreditRequest, FilterReply, FilterRequest
 from mqtt_dashboard.contract.orders import CommandWatch, CommandWatchReply
@@ -265,7 +265,7 @@ def _converted(data: object, kind: type[RequestT]) -> RequestT:
     try:
         return msgspec.convert(data, kind)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise RefusedError(str(error)) from error
+        raise RefusedError(plain_words.sentence(str(error))) from error
 
 
 def _checked_filter(topic_filter: str) -> str:
