@@ -523,11 +523,14 @@ export interface GrantedFilter {
 
 /**
  * `GET /health`: whether the dashboard serves, and if not fully, why.
+ *
+ * Everybody is told the statuses; versions, counts and reasons are for operators, and `null` or
+ * left out for others.
  */
 export interface HealthReply {
   status: Health;
   service: string;
-  version: string;
+  version: string | null;
   redis: RedisHealth;
   websocket: WebsocketHealth;
   problems: string[];
@@ -702,7 +705,7 @@ export interface PasswordRequest {
 }
 
 /**
- * `GET /healthz` and `/readyz`.
+ * `GET /healthz` and `/readyz`; of the latter's problems only operators are told.
  */
 export interface ProbeReply {
   ok: boolean;
@@ -1128,11 +1131,11 @@ export interface VersionReply {
 }
 
 /**
- * The live channel of this worker.
+ * The live channel of this worker; how many clients is told to operators.
  */
 export interface WebsocketHealth {
   status: "down" | "up";
-  connected_clients: number;
+  connected_clients: number | null;
 }
 
 /**

@@ -14,6 +14,7 @@ from mqtt_dashboard.dashboard.auth.addresses import bucket_of
 from mqtt_dashboard.dashboard.auth.limiting import RequestLimits
 from mqtt_dashboard.dashboard.auth.permissions import ROUTES, Permission
 from mqtt_dashboard.dashboard.auth.principal import (
+    ANONYMOUS,
     ForbiddenError,
     Principal,
     SignInError,
@@ -70,6 +71,17 @@ class Guard:
             self._limits.count("user", principal.name)
         asking.set(principal.visitor)
         return principal
+
+    def known(self, environ: Environ) -> Principal | None:
+        """Return who sends a probe; None when nobody known does, or nobody can tell now."""
+        if not self._recognition.required:
+            return ANONYMOUS
+        if not self._recognition.is_shown_something(environ):
+            return None
+        try:
+            return self.recognise(environ)
+        except (SignInError, TooManyError, TooManyAtOnceError, BusError):
+            return None
 
     def _judge(self) -> None:
         rule = flask.request.url_rule

@@ -71,6 +71,11 @@ class Recognition:
             raise SignInError(told)
         return found
 
+    def is_shown_something(self, environ: Environ) -> bool:
+        """Tell whether a request claims to be somebody's, without asking whether that is so."""
+        ours = OURS.match(str(environ.get("HTTP_AUTHORIZATION", ""))) is not None
+        return ours or self.session_secret(environ) is not None or bool(self._named(environ))
+
     def again(self, principal: Principal) -> Principal | None:
         """Return somebody recognised before as that one is now; None when no more."""
         try:
@@ -151,11 +156,15 @@ class Recognition:
         return _with(made, session=digest, expires_at=session.expires_at, owner=session.user)
 
     def _by_proxy(self, environ: Environ) -> Principal | None:
+        name = self._named(environ)
+        return self._proxy_principal(name) if PROXY_NAME.match(name) else None
+
+    def _named(self, environ: Environ) -> str:
+        """Return whom a trusted proxy names; empty when none does."""
         header = self._auth.proxy_user_header
         if header is None or not self.addresses.from_proxy(environ):
-            return None
-        name = str(environ.get(f"HTTP_{header.upper().replace('-', '_')}", ""))
-        return self._proxy_principal(name) if PROXY_NAME.match(name) else None
+            return ""
+        return str(environ.get(f"HTTP_{header.upper().replace('-', '_')}", ""))
 
     def _proxy_principal(self, name: str) -> Principal:
         user = self._store.user(name)
