@@ -41,6 +41,13 @@ class AuthSettings(OidcSettings):
         alias="REQUESTS_PER_MINUTE",
         description="HTTP requests one user, or one address without a user, may send per worker.",
     )
+    publishes_per_topic: int | None = Field(
+        None,
+        ge=1,
+        alias="PUBLISHES_PER_TOPIC",
+        description="Publishes to one topic, from everybody, a worker takes per minute; "
+        "none = REQUESTS_PER_MINUTE.",
+    )
     trusted_proxies: Annotated[list[str], NoDecode] = Field(
         [],
         alias="TRUSTED_PROXIES",

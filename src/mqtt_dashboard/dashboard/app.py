@@ -134,7 +134,10 @@ def create_app(
     bounds = Bounds(settings.command_limit, settings.command_bytes, settings.command_ttl)
     commander = Commander(store.orders, state, board, clock, counters, bounds)
     publisher = JudgedPublisher(
-        Publisher(commander, state, counters, settings.publish_timeout), commander, auditor
+        Publisher(commander, state, counters, settings.publish_timeout),
+        commander,
+        auditor,
+        identity.limits,
     )
     nudge = threading.Event()
     owner = f"dashboard-{uuid.uuid4().hex[:12]}"

@@ -63,12 +63,12 @@ class Guard:
         try:
             principal = self._recognition.of(environ)
         except SignInError:
-            self._limits.count("address", address)
+            self._limits.count_address(address)
             raise
         if principal.kind == "anonymous":
-            self._limits.count("address", address)
+            self._limits.count_address(address)
         else:
-            self._limits.count("user", principal.name)
+            self._limits.count_user(principal.name, address)
         asking.set(principal.visitor)
         return principal
 
@@ -97,7 +97,7 @@ class Guard:
             if rule.rule not in PROBES:
                 address = self._recognition.addresses.of(flask.request.environ)
                 asking.set(bucket_of("address", address))
-                self._limits.count("address", address)
+                self._limits.count_address(address)
             return
         principal = self.recognise(flask.request.environ)
         flask.g.principal = principal

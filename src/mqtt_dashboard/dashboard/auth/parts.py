@@ -33,6 +33,7 @@ class AuthParts:
     settings: AuthSettings
     store: AuthStore
     recognition: Recognition
+    limits: RequestLimits
     guard: Guard
     crowd: Crowd
     accounts: Accounts
@@ -69,6 +70,7 @@ def build(
     passwords = Passwords()
     accounts = Accounts(store, passwords, clock)
     sign_in = SignIn(store, passwords, auth, clock, counters)
+    limits = RequestLimits(auth.requests_per_minute, auth.publishes_per_topic, counters)
     oidc = None
     if recognition.required and auth.oidc_issuer is not None:
         # Only here, because the cryptography it needs is a tenth of a worker's memory.
@@ -80,9 +82,8 @@ def build(
         settings=auth,
         store=store,
         recognition=recognition,
-        guard=Guard(
-            recognition, RequestLimits(auth.requests_per_minute, counters), counters, auditor
-        ),
+        limits=limits,
+        guard=Guard(recognition, limits, counters, auditor),
         crowd=Crowd(store, recognition, clock, counters, auditor, cut, stopping),
         accounts=accounts,
         held_sessions=HeldSessions(store, recognition.realm),
