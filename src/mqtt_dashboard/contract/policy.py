@@ -140,8 +140,9 @@ def union_contains(allowed: Iterable[str], wanted: str) -> bool:
         return _all_match(filters, [_hardest(levels)])
     stem = _hardest(levels[:-1])
     deepest = max((one.count("/") + 1 for one in filters), default=0)
-    # From "#" standing for no level at all to one level more than any allowed filter has.
-    fewest = 0 if stem else 1
+    # From "#" standing for no level at all to one level more than any allowed filter has. No topic
+    # is empty, so in "#" and "/#" it stands for one level at least.
+    fewest = 0 if any(stem) or len(stem) > 1 else 1
     most = max(fewest, deepest + 1 - len(stem))
     return _all_match(filters, [stem + [FRESH] * more for more in range(fewest, most + 1)])
 
