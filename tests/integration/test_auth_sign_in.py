@@ -271,7 +271,7 @@ def test_a_proxy_is_believed_only_when_listed(tmp_path: Path, redis_server: Redi
 
 
 def test_no_secret_is_kept_or_told(tmp_path: Path, redis_server: RedisServer) -> None:
-    """Password, session and token appear neither in Redis, logs, metrics nor in the environment."""
+    """P78: password, session and token appear neither in Redis, logs, metrics nor environment."""
     canary = "canary-7f3a-password"
     environ = {"AUTH_MODE": "required", "LOG_LEVEL": "debug"}
     file = tmp_path / "admin-password"

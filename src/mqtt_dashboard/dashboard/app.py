@@ -8,12 +8,14 @@ import logging
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any, Final
 
 import flask
 from gevent import monkey
 
 from flask_socketio import SocketIO
+from mqtt_dashboard.bus.connection import lets_strangers_in
 from mqtt_dashboard.bus.dashboard_orders import Bounds
 from mqtt_dashboard.bus.dashboard_store import DashboardStore
 from mqtt_dashboard.clock import Clock
@@ -35,6 +37,7 @@ from mqtt_dashboard.dashboard.interests import Interests
 from mqtt_dashboard.dashboard.loops import Loop
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.publisher import Publisher
+from mqtt_dashboard.dashboard.redis_door import RedisDoor
 from mqtt_dashboard.dashboard.results import ResultBoard, ResultFollower
 from mqtt_dashboard.dashboard.resume import Resumer
 from mqtt_dashboard.dashboard.routes import (
@@ -143,6 +146,7 @@ def create_app(
     owner = f"dashboard-{uuid.uuid4().hex[:12]}"
     interests = Interests(store, state, clock, counters, owner, nudge)
     census = Census(store.history, fanout, counters, clock, owner)
+    door_of_redis = RedisDoor(store.settings, lets_strangers_in, clock, counters)
     heartbeat = Heartbeat(store, state, interests, counters, nudge)
     event_follower = EventFollower(store, state, fanout, counters, nudge)
     log_follower = LogFollower(store, fanout, counters)
@@ -154,7 +158,7 @@ def create_app(
         Loop("log", log_follower.turn, clock, counters, log_follower.failed),
         Loop("results", result_follower.turn, clock, counters, result_follower.failed),
         Loop("pulse", pulse.turn, clock, counters),
-        Loop("census", census.turn, clock, counters),
+        Loop("census", _both(door_of_redis.look, census.turn), clock, counters),
         Loop("frames", _flusher(fanout, stopping), clock, counters),
         Loop("sign-in", identity.turn, clock, counters),
     )
@@ -171,6 +175,7 @@ def create_app(
         commander=commander,
         auditor=auditor,
         census=census,
+        redis_door=door_of_redis,
         auth=identity,
         loops=loops,
     )
@@ -241,6 +246,14 @@ def _register(app: flask.Flask, parts: Parts, answer_headers: dict[str, str]) ->
     app.register_blueprint(openapi.blueprint())
     app.register_blueprint(spa.blueprint())
     responses.install(app, parts.counters, answer_headers)
+
+
+def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    def turn() -> None:
+        first()
+        second()
+
+    return turn
 
 
 def _flusher(fanout: Fanout, stopping: threading.Event) -> Any:
