@@ -18,7 +18,7 @@ Generated from the commands' own `--help` by `make generate`.
 |---|---|
 | `serve`, `up`, `demo` | they are the service |
 | `pub`, `tail`, `topics` | a running dashboard, over HTTP and Socket.IO, like the page |
-| `users`, `tokens` | Redis, for the first administrator; with `--url` a running dashboard |
+| `users`, `tokens`, `audit` | Redis, for the first administrator; or a running dashboard |
 | `config`, `doctor` | the environment; `doctor` also the running system |
 
 ## A dashboard to talk to
@@ -26,9 +26,9 @@ Generated from the commands' own `--help` by `make generate`.
 `--url`, or `MQTT_DASHBOARD_URL`, names it; `http://127.0.0.1:8082` without. Where sign-in is
 needed a token says who is asking: `MQTT_DASHBOARD_TOKEN`, `MQTT_DASHBOARD_TOKEN_FILE`,
 `--token-file` or, visible to everybody on the machine, `--token`. It is never written anywhere,
-and never sent on when the address answers with a redirect. `users` and `tokens` take the address
-from `--url` only: a variable left over from yesterday must not decide whether Redis or a
-dashboard is changed.
+and never sent on when the address answers with a redirect. `users`, `tokens` and `audit` say on
+standard error when it was the variable that led them to a dashboard, so that one left over from
+yesterday surprises nobody; `--redis` works on Redis whatever it says.
 
 ## Exit status
 
@@ -43,7 +43,7 @@ dashboard is changed.
 | 6 | `pub`: expired, not sent before its deadline |
 | 7 | `pub`: indeterminate, nobody can tell whether it arrived |
 | 8 | `pub`: accepted, but no result could be had; it has one later under `/api/commands/<id>` |
-| 9 | `tail`: fewer messages than `--count` came within `--for` |
+| 9 | `tail`: less than `--count` came within `--for`; `pub`: no reply within `--wait-reply` |
 | 130 | interrupted |
 
 The modes of `pub --mode` are those of [durable commands](../architecture/durable-commands.md).
@@ -62,7 +62,9 @@ longer than `FRAME_PAYLOAD_BYTES` are cut, and marked.
 
 ## Completion
 
-`eval "$(mqtt-dashboard completion bash)"` in `~/.bashrc`; zsh and fish likewise.
+`eval "$(mqtt-dashboard completion bash)"` in `~/.bashrc`; zsh and fish likewise. `pub` and `tail`
+complete topics, too, when the dashboard answers within a second; topics with characters that a
+shell would split, expand or run are never offered.
 """
 
 

@@ -198,6 +198,14 @@ class RedisSettings(Settings):
         parts = urlsplit(self.url.get_secret_value())
         return f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
 
+    @property
+    def has_password(self) -> bool:
+        """Tell whether a password is shown to Redis."""
+        if self.url is None:
+            return self.password is not None
+        parts = urlsplit(self.url.get_secret_value())
+        return parts.password is not None or "password=" in parts.query
+
 
 class LogSettings(Settings):
     """How both services write their logs."""

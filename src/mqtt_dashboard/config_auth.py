@@ -41,10 +41,18 @@ class AuthSettings(OidcSettings):
         alias="REQUESTS_PER_MINUTE",
         description="HTTP requests one user, or one address without a user, may send per worker.",
     )
+    publishes_per_topic: int | None = Field(
+        None,
+        ge=1,
+        alias="PUBLISHES_PER_TOPIC",
+        description="Publishes to one topic, from everybody, a worker takes per minute; "
+        "none = REQUESTS_PER_MINUTE.",
+    )
     trusted_proxies: Annotated[list[str], NoDecode] = Field(
         [],
         alias="TRUSTED_PROXIES",
-        description="Addresses or networks of proxies whose X-Forwarded-For is believed; commas.",
+        description="Addresses or networks of proxies; commas. Their X-Forwarded-For and "
+        "X-Forwarded-Proto are believed.",
     )
     proxy_user_header: str | None = Field(
         None,

@@ -9,7 +9,7 @@ DEFAULT_URL = "http://127.0.0.1:8082"
 
 
 class CliSettings(Settings):
-    """The command line: pub, tail, topics, and users and tokens with --url."""
+    """The command line: pub, tail, topics, users, tokens and audit."""
 
     url: str = Field(
         DEFAULT_URL, alias="MQTT_DASHBOARD_URL", description="Address of the dashboard to talk to."

@@ -110,6 +110,30 @@ def test_a_token_is_made_used_and_revoked(page: Page, stack: Stack) -> None:
     assert program.get("/api/topics")[0] == 401
 
 
+def test_sessions_and_tokens_end_with_who_had_them(page: Page, stack: Stack) -> None:
+    """An administrator sees who is signed in, ends one session, and is told which tokens end."""
+    add_user(stack.redis.port, "ada", "administrator")
+    ada, vera = (Visitor(stack.dashboard).login(name) for name in ("ada", "vera"))
+    made = ada.ask("POST", "/api/tokens", {"label": "ada's job", "role": "viewer"})[1]
+    sign_in(page, f"{stack.dashboard.url}/people", "admin")
+    held = page.get_by_role("list", name="Who is signed in")
+    expect(held).to_contain_text("vera")
+    expect(held).to_contain_text("this one")
+    held.get_by_role("button", name=re.compile("End the session of vera")).first.click()
+    expect(held).not_to_contain_text("vera")
+    assert vera.get("/api/topics")[0] == 401
+    page.get_by_label("Role").last.select_option("administrator")
+    page.get_by_text("For users and tokens, too").click()
+    page.get_by_label("What it is for").fill("keeper")
+    page.get_by_role("button", name="Make a token").click()
+    token = page.get_by_text(re.compile(r"^mqd_\S+$")).inner_text()
+    assert Visitor(stack.dashboard, token).get("/api/users")[0] == 200
+    page.get_by_role("button", name="Remove ada").click()
+    page.get_by_role("button", name="Yes").click()
+    expect(page.get_by_text("These API tokens ended with it: ada's job.")).to_be_visible()
+    assert Visitor(stack.dashboard, made["token"]).get("/api/topics")[0] == 401
+
+
 def test_ones_own_password_and_sessions(page: Page, stack: Stack) -> None:
     """A viewer sees the own account only, ends other sessions and changes the password."""
     other = Visitor(stack.dashboard).login("vera")

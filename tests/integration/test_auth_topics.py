@@ -1,12 +1,12 @@
 """Read filters: hidden topics behave like unknown ones, over HTTP and on the live channel."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from mqtt_dashboard.contract.messages import ClientInfo, ClientsUpdate, TopicChange, TopicsUpdate
-from mqtt_dashboard.contract.offers import HeldFilter
+from mqtt_dashboard.contract.offers import AccountInfo, HeldFilter
 from tests.support.dashboard_stack import Stack, running_stack
 from tests.support.servers import wait_for
 from tests.support.visitors import PASSWORD, Visitor, add_user, store_of
@@ -200,3 +200,54 @@ def test_state_events_hold_readable_names_only(stack: Stack, guest: Visitor) -> 
     finally:
         stack.bridge.filters = ("#",)
         boss.close()
+
+
+def test_the_brokers_accounts_are_for_operators(stack: Stack) -> None:
+    """User names, roles and groups of the broker's access control: not for every viewer."""
+    port, feed = stack.redis.port, stack.bridge.feed
+    add_user(port, "vera", "viewer")
+    add_user(port, "otto", "operator", read=["hall/#"])
+    account = AccountInfo(username="plc-7", roles=["writer"], groups=["plant"])
+    update = ClientsUpdate(
+        timestamp=2.0,
+        clients=[ClientInfo(client_id="meter", connected=True)],
+        connected=1,
+        known=1,
+        accounts=[account],
+        accounts_total=1,
+    )
+    visitors = [Visitor(stack.dashboard).login(name) for name in ("vera", "guest", "otto")]
+    try:
+        for one in visitors:
+            one.connect()
+        feed.announce(feed.channels.CLIENT_LIST, update)
+        for one, sees in zip(visitors, (False, False, True), strict=True):
+            wait_for(_hears(one, "meter"), "the clients")
+            for shown in (one.named("clients_update")[-1], one.get("/api/clients")[1]):
+                assert "meter" in str(shown)
+                assert ("plc-7" in str(shown)) is sees
+                assert ("plant" in str(shown)) is sees
+                assert shown["accounts_total"] == (1 if sees else None)
+                if not sees:
+                    assert "operators" in shown["accounts_hint"]
+        system = visitors[2].get("/api/system")[1]
+        assert system["redis"]["topics"] is None
+        boss = Visitor(stack.dashboard).login("admin")
+        assert boss.get("/api/system")[1]["redis"]["topics"] == len(TOPICS)
+    finally:
+        for one in visitors:
+            one.close()
+
+
+def _hears(visitor: Visitor, client_id: str) -> Callable[[], bool]:
+    return lambda: client_id in str(visitor.named("clients_update"))
+
+
+def test_no_position_is_before_the_first(guest: Visitor) -> None:
+    """A cursor that Redis knows no place for is refused, not passed on."""
+    path = "/api/topics/history?topic=hall&before="
+    for wrong in ("0-0.0", "00-000.5", "18446744073709551616-0.0"):
+        status, answer = guest.get(path + wrong)
+        assert (status, answer.get("field")) == (400, "before"), answer
+    assert guest.get(f"{path}0-1.0")[0] == 200
+    assert guest.get(f"{path}18446744073709551615-18446744073709551615.0")[0] == 200

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from mqtt_dashboard.contract.commands import PublishCommand
 from tests.support.dashboard_server import DashboardServer
 from tests.support.dashboard_stack import Stack, running_stack
 from tests.support.servers import wait_for
@@ -123,6 +124,33 @@ def test_an_administrator_signs_somebody_out_everywhere(server: DashboardServer)
     assert boss.ask("DELETE", "/api/users/eva")[0] == 200
 
 
+def test_sessions_of_everybody_are_listed_and_ended_one_by_one(
+    stack: Stack, server: DashboardServer
+) -> None:
+    """Whose, since when, from where; ended one at a time, and only by administrators."""
+    boss = Visitor(server).login("admin")
+    add_user(stack.redis.port, "lea", "viewer")
+    desk, phone = Visitor(server).login("lea"), Visitor(server).login("lea")
+    assert desk.get("/api/sessions")[0] == 403
+    listed = boss.get("/api/sessions")[1]
+    assert listed["more"] is False
+    mine = [one for one in listed["sessions"] if one["account"] == "lea"]
+    assert len(mine) == 2
+    assert {(one["name"], one["role"], one["kind"]) for one in mine} == {
+        ("lea", "viewer", "password")
+    }
+    assert sum(one["current"] for one in listed["sessions"]) == 1
+    oldest = min(mine, key=lambda one: float(one["created_at"]))
+    status, left = boss.ask("DELETE", f"/api/sessions?account=lea&id={oldest['id']}")
+    assert status == 200
+    assert len([one for one in left["sessions"] if one["account"] == "lea"]) == 1
+    assert desk.get("/api/topics")[0] == 401
+    assert phone.get("/api/topics")[0] == 200
+    assert boss.ask("DELETE", "/api/sessions?account=lea&id=0123456789abcdef")[0] == 404
+    assert boss.ask("DELETE", "/api/users/lea")[0] == 200
+    assert "lea" not in str(boss.get("/api/sessions")[1])
+
+
 def test_a_record_of_an_earlier_version_can_be_changed(
     stack: Stack, server: DashboardServer
 ) -> None:
@@ -134,3 +162,34 @@ def test_a_record_of_an_earlier_version_can_be_changed(
     assert b"disabled" not in (client.hget("mqtt:auth:users", "old") or b"")
     assert boss.ask("PATCH", "/api/users/old", {"role": "operator"})[0] == 200
     assert boss.ask("DELETE", "/api/users/old")[0] == 200
+
+
+def test_control_of_the_broker_is_for_administrators(stack: Stack, server: DashboardServer) -> None:
+    """P52: nobody else is given `$CONTROL`, in no spelling; nor by a change of the role alone."""
+    boss = Visitor(server).login("admin")
+    for filters in (["$CONTROL/#"], ["$CONTROL/+/#"], ["a", "$CONTROL/dynamic-security/v1"]):
+        for field in ("publish", "read"):
+            body = {"name": "cora", "password": PASSWORD, "role": "operator", field: filters}
+            status, answer = boss.ask("POST", "/api/users", body)
+            assert (status, answer["field"]) == (422, field), filters
+            assert "administrator" in answer["message"]
+            made = {"label": "cora", "role": "operator", field: filters}
+            status, answer = boss.ask("POST", "/api/tokens", made)
+            assert (status, answer["field"]) == (422, field), filters
+    body = {"name": "cora", "password": PASSWORD, "role": "administrator"}
+    assert boss.ask("POST", "/api/users", {**body, "publish": ["$CONTROL/#"]})[0] == 201
+    status, answer = boss.ask("PATCH", "/api/users/cora", {"role": "operator"})
+    assert (status, answer["field"]) == (422, "publish")
+    topic = "$CONTROL/dynamic-security/v1"
+    cora = Visitor(server).login("cora")
+    assert cora.ask("POST", "/api/messages/publish", {"topic": topic, "qos": 1})[0] == 200
+    sent = next(one for one in stack.bridge.commands if isinstance(one, PublishCommand))
+    assert sent.policy is not None
+    assert sent.policy.role == "administrator"
+    # A record that was written before this was refused: the filter opens nothing.
+    client = stack.redis.client()
+    known = client.hget("mqtt:auth:users", "cora") or b""
+    client.hset("mqtt:auth:users", "cora", known.replace(b'"administrator"', b'"operator"'))
+    assert cora.ask("POST", "/api/messages/publish", {"topic": topic, "qos": 1})[0] == 403
+    assert boss.ask("PATCH", "/api/users/cora", {"disabled": True})[0] == 200
+    assert boss.ask("DELETE", "/api/users/cora")[0] == 200

@@ -47,6 +47,16 @@ def test_taken_port_is_told_in_words() -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_p65_the_worker_that_is_tested_is_the_shipped_one(tmp_path: Path) -> None:
+    """P65: a worker of `mqtt-dashboard serve` runs on gevent, here as everywhere."""
+    server = DashboardServer(tmp_path, 1)
+    with running(server):
+        (pid,) = server.children()
+        assert "gevent" in Path(f"/proc/{pid}/maps").read_text()
+        (facts,) = [one["process"]["libraries"] for one in server.get("/api/system")[1]["workers"]]
+        assert {"gevent", "gunicorn"} <= set(facts)
+
+
 def test_p30_it_starts_and_tells_the_truth_without_redis(tmp_path: Path) -> None:
     """P30: no Redis is a state to show, not a reason to die."""
     server = DashboardServer(tmp_path, 1)

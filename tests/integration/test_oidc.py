@@ -114,6 +114,66 @@ def test_an_answer_counts_once(provider: OidcProvider, browser: Browser) -> None
         browser.cookies = {}
 
 
+def test_a_cookie_that_somebody_made_up_is_no_failure_of_ours(browser: Browser) -> None:
+    """The page in the cookie may be anything: what is no base64 leads to the first page."""
+    callback = browser.to_callback()
+    (name,) = (one for one in browser.cookies if one.endswith("-oidc"))
+    secret = browser.cookies[name].partition(".")[0]
+    browser.cookies[name] = f"{secret}.A"
+    back = browser.open(callback)
+    assert (back.status, back.reason) == (302, None)
+    assert back.location == f"{browser.server.url}/"
+
+
+def test_a_new_sign_in_ends_the_session_before(
+    provider: OidcProvider, browser: Browser, stack: Stack
+) -> None:
+    """Once more through the provider: what this browser had before opens nothing any more."""
+    before = Visitor(stack.dashboard).login("admin").cookie
+    assert before is not None
+    browser.cookies = dict([before.split("=", 1)])
+    for _ in range(2):
+        kept = dict(browser.cookies)
+        callback = browser.to_callback()
+        # The provider's site leads here: a browser sends no SameSite=Strict cookie then.
+        browser.cookies = {n: v for n, v in browser.cookies.items() if n.endswith("-oidc")}
+        assert browser.open(callback).reason is None
+        assert browser.open("/api/topics").status == 200
+        old = Browser(stack.dashboard, kept)
+        assert old.open("/api/topics").status == 401
+
+
+def test_administrators_end_a_providers_sessions(
+    provider: OidcProvider, browser: Browser, stack: Stack
+) -> None:
+    """One session, or all of one account, although there is no user of that name here."""
+    boss = Visitor(stack.dashboard).login("admin")
+    provider.claims.update(sub="bob's subject", preferred_username="bob")
+    twice = Browser(stack.dashboard)
+    for one in (browser, twice):
+        assert one.sign_in().reason is None
+    held = [one for one in boss.get("/api/sessions")[1]["sessions"] if one["name"] == "oidc:bob"]
+    assert {one["kind"] for one in held} == {"oidc"}
+    assert {one["role"] for one in held} == {"operator"}
+    (account,) = {one["account"] for one in held}
+    newest = max(held, key=lambda one: float(one["created_at"]))
+    path = f"/api/sessions?account={account}"
+    assert boss.ask("DELETE", f"{path}&id={newest['id']}")[0] == 200
+    assert twice.open("/api/topics").status == 401
+    assert browser.open("/api/topics").status == 200
+    visitor = Visitor(stack.dashboard)
+    visitor.cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    visitor.connect()
+    status, left = boss.ask("DELETE", path)
+    assert (status, "oidc:bob" in str(left)) == (200, False)
+    assert visitor.is_cut(2)
+    assert browser.open("/api/topics").status == 401
+    assert boss.ask("DELETE", path)[0] == 404
+    assert boss.ask("DELETE", "/api/sessions")[0] == 400
+    assert boss.get("/api/topics")[0] == 200
+    assert "sessions_end" in str(boss.get("/api/audit?limit=5")[1]["entries"])
+
+
 def test_answers_that_are_refusals(provider: OidcProvider, browser: Browser) -> None:
     """The provider's errors become one of a few words of ours; nothing of theirs is repeated."""
     for error, reason in (("access_denied", "denied"), ("<script>", "provider")):
@@ -188,6 +248,9 @@ def test_a_name_gives_nobody_elses_rights(
         "/%5Cevil.example/..%2f",
         "///evil.example",
         "/../../etc",
+        "/.%2e/x",
+        "/%2E%2e/x",
+        "/x/%2e./y",
         "/api/auth/logout",
         "javascript:alert(1)",
         "/\r\nSet-Cookie: a=b",
@@ -210,7 +273,11 @@ def test_below_a_path_and_behind_https(
     provider: OidcProvider, stack: Stack, tmp_path: Path
 ) -> None:
     """The address for the way back holds scheme and base path; by https cookies are `__Host-`."""
-    environ = {**environ_of(provider), "DASHBOARD_BASE_PATH": "/tools/mqtt"}
+    environ = {
+        **environ_of(provider),
+        "DASHBOARD_BASE_PATH": "/tools/mqtt",
+        "TRUSTED_PROXIES": "127.0.0.1",
+    }
     with served(tmp_path, stack.redis.port, **environ) as dashboard:
         browser = Browser(dashboard, headers={"X-Forwarded-Proto": "https"})
         started = browser.open(f"/tools/mqtt{START}")

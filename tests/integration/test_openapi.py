@@ -18,7 +18,7 @@ from tests.support.dashboard_stack import Stack, running_stack
 from tests.support.servers import wait_for
 from tests.support.visitors import PASSWORD, add_user, make_token, store_of
 
-EXAMPLES = 40
+EXAMPLES: dict[Role, int] = {"administrator": 50, "operator": 30, "viewer": 30}
 SCHEMA = schemathesis.openapi.from_dict(export.openapi(__version__))
 SCHEMA.config.generation.update(with_security_parameters=False)
 LABELS = [f"{route.method.upper()} {route.path}" for route in export.ROUTES]
@@ -62,6 +62,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         feed.clients("lamp", "meter")
         tokens: dict[Role, str] = {
             "administrator": make_token(port, "administrator"),
+            "operator": make_token(port, "operator", ["hall/#"]),
             "viewer": make_token(port, "viewer", ["hall/#"]),
         }
         with requests.Session() as session:
@@ -75,19 +76,22 @@ def test_the_document_is_a_valid_one() -> None:
     assert all(SCHEMA.find_operation_by_label(label) for label in LABELS)
 
 
-@pytest.mark.parametrize("role", ["administrator", "viewer"])
+@pytest.mark.parametrize("role", EXAMPLES)
 @pytest.mark.parametrize(("label", "mode"), EXCHANGES)
 def test_each_operation_keeps_its_word(
     served: Served, label: str, role: Role, mode: GenerationMode
 ) -> None:
-    """Only declared statuses and bodies come back, no error of ours; what is wrong is refused."""
+    """Only declared statuses and bodies come back, no error of ours; what is wrong is refused.
+
+    Everything behind it is well, so nothing that is asked may end as a failure of the service.
+    """
     operation = SCHEMA.find_operation_by_label(label)
     assert operation is not None
     token = served.tokens[role]
     base = served.stack.dashboard.url
 
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=EXAMPLES[role],
         deadline=None,
         derandomize=True,
         database=None,
@@ -98,8 +102,7 @@ def test_each_operation_keeps_its_word(
     def exchange(case: Case) -> None:
         headers = {"Authorization": f"Bearer {token}"}
         answer = case.call(base_url=base, session=served.session, headers=headers, timeout=10)
-        assert answer.status_code != 500
-        assert b"redis_unavailable" not in (answer.content or b"")
+        assert answer.status_code < 500, answer.text
         case.validate_response(answer, checks=CHECKS, headers=headers)
 
     exchange()

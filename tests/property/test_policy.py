@@ -94,3 +94,34 @@ def test_the_bridge_can_judge_a_command_again() -> None:
     assert command_refusal(policy, "lamps/1") is None
     assert "lamps/#" in (command_refusal(policy, "doors/1") or "")
     assert command_refusal(None, "doors/1") is None
+
+
+def test_only_administrators_control_the_broker() -> None:
+    """P52: no filter, however it is spelt, gives `$CONTROL` to anybody but administrators."""
+    topic = "$CONTROL/dynamic-security/v1"
+    spelt = ["$CONTROL/#", "$CONTROL/+/#", "$CONTROL/dynamic-security/v1", "$control/+/v1"]
+    for filters in (spelt, [*spelt, "hall/#"], ["#", "+/#", "$SYS/#"]):
+        for role in ("viewer", "operator"):
+            for grant in (publish_grant(role, filters), read_grant(role, filters)):
+                assert not grant.allows(topic)
+                assert not grant.touches("$CONTROL/#")
+                assert not grant.allows("$control/x/v1")
+    assert publish_grant("operator", ["$CONTROL/#", "hall/#"]).allows("hall/1")
+    assert publish_grant("administrator", ["$CONTROL/#"]).allows(topic)
+    assert read_grant("administrator", ["$CONTROL/+/#"]).allows(topic)
+
+
+def test_the_bridge_judges_the_role_for_broker_control() -> None:
+    """P52: a policy that grants `$CONTROL` is refused unless it says it is an administrator's."""
+    topic = "$CONTROL/dynamic-security/v1"
+    spelt, everything = Grant(filters=("$CONTROL/#",)), Grant(everything=True)
+    operator = CommandPolicy(who="otto", publish=spelt, role="operator")
+    assert "administrator" in (command_refusal(operator, topic) or "")
+    assert "administrator" in (command_refusal(CommandPolicy(who="o", publish=spelt), topic) or "")
+    forged = CommandPolicy(who="otto", publish=everything, role="operator")
+    assert "administrator" in (command_refusal(forged, topic) or "")
+    assert (
+        command_refusal(CommandPolicy(who="a", publish=spelt, role="administrator"), topic) is None
+    )
+    # An earlier dashboard sends no role; then "everything" is what only administrators have.
+    assert command_refusal(CommandPolicy(who="a", publish=everything), topic) is None

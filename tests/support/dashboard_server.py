@@ -49,7 +49,7 @@ class DashboardServer(Child):
     def start(self) -> Self:
         """Start and wait until it answers."""
         super().start()
-        wait_for(lambda: self.answers() or not self.alive(), "the dashboard answers", 20)
+        wait_for(lambda: self.answers() or not self.alive(), "the dashboard answers", 60)
         assert self.alive(), self.output()
         return self
 
@@ -67,9 +67,12 @@ class DashboardServer(Child):
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
         timeout: float = 15,
+        source: str | None = None,
     ) -> tuple[int, bytes, dict[str, str]]:
-        """Send one request; the path goes out as it is."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        """Send one request from an address of this machine; the path goes out as it is."""
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=timeout, source_address=_bound(source)
+        )
         try:
             connection.request(method, path, body=body, headers=headers or {})
             answer = connection.getresponse()
@@ -85,7 +88,7 @@ class DashboardServer(Child):
         except msgspec.DecodeError:
             return status, body
 
-    def upgrade(self, **headers: str) -> int:
+    def upgrade(self, source: str | None = None, **headers: str) -> int:
         """Ask for a websocket with exactly these headers; return the status."""
         lines = {
             "Host": f"127.0.0.1:{self.port}",
@@ -97,7 +100,8 @@ class DashboardServer(Child):
         }
         text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         request = f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n{text}\r\n"
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+        address = ("127.0.0.1", self.port)
+        with socket.create_connection(address, 5, _bound(source)) as connection:
             connection.sendall(request.encode())
             return int(connection.recv(200).split()[1])
 
@@ -288,6 +292,11 @@ class BeatingBridge:
         )
         step = Step("finish", entry.command_id, entry.position, result)
         store.settle(self.feed.epoch, [step])
+
+
+def _bound(source: str | None) -> tuple[str, int] | None:
+    """Return what to bind to; bound without need, a connection may meet itself on a free port."""
+    return None if source is None else (source, 0)
 
 
 def acked(command: PublishCommand) -> CommandReply:

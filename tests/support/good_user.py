@@ -7,9 +7,9 @@ from typing import Self
 
 import psutil
 
-from tests.support.dashboard_server import Viewer
 from tests.support.dashboard_stack import Stack
 from tests.support.servers import wait_for
+from tests.support.visitors import Visitor
 
 # A good request or message takes longer than this only when somebody else is served instead.
 PATIENCE_S = 2.0
@@ -18,23 +18,24 @@ PATIENCE_S = 2.0
 class GoodUser:
     """Watches, and asks over HTTP, all the time; notes the longest it had to wait."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, token: str | None = None) -> None:
         self._stack = stack
+        self._visitor = Visitor(stack.dashboard, token)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="good user")
         self.waits: list[float] = []
         self.problems: list[str] = []
 
     def __enter__(self) -> Self:
-        self._viewer = Viewer(self._stack.dashboard)
-        assert self._viewer.subscribe("good/#")["ok"]
+        self._visitor.connect()
+        assert self._visitor.call("subscribe", {"filter": "good/#"})["ok"]
         self._thread.start()
         return self
 
     def __exit__(self, *_details: object) -> None:
         self._stop.set()
         self._thread.join()
-        self._viewer.close()
+        self._visitor.close()
 
     def _run(self) -> None:
         for number in itertools.count():
@@ -44,7 +45,7 @@ class GoodUser:
             try:
                 self._stack.bridge.feed.messages(("good/1", str(number)))
                 self._wait(str(number))
-                if self._stack.dashboard.get("/api/topics")[0] != 200:
+                if self._visitor.get("/api/topics")[0] != 200:
                     self.problems.append("not 200")
             except (AssertionError, OSError) as error:
                 self.problems.append(repr(error))
@@ -52,7 +53,8 @@ class GoodUser:
 
     def _wait(self, payload: str) -> None:
         def seen() -> bool:
-            return any(one["payload"] == payload for one in self._viewer.messages()[-5:])
+            frames = self._visitor.named("mqtt_messages")[-5:]
+            return any(one["payload"] == payload for frame in frames for one in frame["messages"])
 
         wait_for(seen, f"message {payload} is there", 10)
 

@@ -287,11 +287,18 @@ def deflate_bomb(size: int) -> bytes:
     return frame(1, data.removesuffix(b"\x00\x00\xff\xff"), rsv=4)
 
 
-def opened(port: int, *, extensions: str = "", timeout: float = 5.0) -> socket.socket:
+def opened(
+    port: int,
+    *,
+    extensions: str = "",
+    timeout: float = 5.0,
+    headers: dict[str, str] | None = None,
+) -> socket.socket:
     """Return a connection that was upgraded to a websocket, and nothing else was said."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=timeout)
     key = base64.b64encode(os.urandom(16)).decode()
     more = {"Sec-WebSocket-Extensions": extensions} if extensions else {}
+    more |= headers or {}
     connection.sendall(
         request(port, path=SOCKET_PATH, headers={**UPGRADE, "Sec-WebSocket-Key": key, **more})
     )

@@ -10,6 +10,8 @@ from typing import Any, Self
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from tests.support.servers import Broker, Child, RedisServer, free_port, wait_for
 
@@ -96,10 +98,20 @@ class Device:
         self.client.loop_stop()
 
     def publish(
-        self, topic: str, payload: bytes | str = b"", *, qos: int = 1, retain: bool = False
+        self,
+        topic: str,
+        payload: bytes | str = b"",
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        correlation: bytes | None = None,
     ) -> None:
         """Publish and wait for the broker's confirmation (QoS 0: until it was written)."""
-        self.client.publish(topic, payload, qos=qos, retain=retain).wait_for_publish(10)
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        if correlation is not None:
+            properties.CorrelationData = correlation
+        sent = self.client.publish(topic, payload, qos, retain, properties)
+        sent.wait_for_publish(10)
 
     def heard(self, topic: str) -> list[bytes]:
         """Payloads received on a topic so far."""

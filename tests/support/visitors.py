@@ -26,11 +26,14 @@ PASSWORD = "correct horse battery"
 
 
 class Visitor:
-    """One browser or program: keeps its cookie, or sends its token."""
+    """One browser or program at an address: keeps its cookie, or sends its token."""
 
-    def __init__(self, server: DashboardServer, token: str | None = None) -> None:
+    def __init__(
+        self, server: DashboardServer, token: str | None = None, source: str | None = None
+    ) -> None:
         self.server = server
         self.token = token
+        self.source = source
         self.cookie: str | None = None
         self.attributes = ""
         self.events: list[tuple[str, Any]] = []
@@ -51,7 +54,7 @@ class Visitor:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         data = None if body is None else msgspec.json.encode(body)
         given = {**self.headers, "Content-Type": "application/json", **named}
-        status, answer, got = self.server.request(method, path, data, given)
+        status, answer, got = self.server.request(method, path, data, given, source=self.source)
         if "set-cookie" in got:
             self._keep(got["set-cookie"])
         self.got = got
@@ -148,9 +151,10 @@ def add_user(
     accounts_of(port).add(request)
 
 
-def make_token(port: int, role: Role, read: list[str] | None = None, lifetime_s: int = 600) -> str:
-    """Make a token and return its text."""
-    request = TokenCreate(label="test", role=role, read=read, lifetime_s=lifetime_s)
+def make_token(port: int, role: Role, read: list[str] | None = None) -> str:
+    """Make a token and return its text; an administrator's may change accounts, too."""
+    accounts = role == "administrator"
+    request = TokenCreate(label="test", role=role, read=read, lifetime_s=600, accounts=accounts)
     return accounts_of(port).create_token(request, "test")[0]
 
 

@@ -523,11 +523,14 @@ export interface GrantedFilter {
 
 /**
  * `GET /health`: whether the dashboard serves, and if not fully, why.
+ *
+ * Everybody is told the statuses; versions, counts and reasons are for operators, and `null` or
+ * left out for others.
  */
 export interface HealthReply {
   status: Health;
   service: string;
-  version: string;
+  version: string | null;
   redis: RedisHealth;
   websocket: WebsocketHealth;
   problems: string[];
@@ -539,6 +542,32 @@ export interface HealthReply {
 export interface HeldFilter {
   filter: string;
   qos: number;
+}
+
+/**
+ * A session as administrators see it.
+ *
+ * `account` is a user's name, or stands for somebody at the provider, who is shown as `name`.
+ */
+export interface HeldSession {
+  id: string;
+  account: string;
+  name: string;
+  kind: IdentityKind;
+  role: Role | null;
+  created_at: number;
+  expires_at: number;
+  address: string;
+  agent: string;
+  current: boolean;
+}
+
+/**
+ * `GET /api/sessions`: the newest first; `more`: there are others that are not listed.
+ */
+export interface HeldSessionsReply {
+  sessions: HeldSession[];
+  more: boolean;
 }
 
 /**
@@ -676,7 +705,7 @@ export interface PasswordRequest {
 }
 
 /**
- * `GET /healthz` and `/readyz`.
+ * `GET /healthz` and `/readyz`; of the latter's problems only operators are told.
  */
 export interface ProbeReply {
   ok: boolean;
@@ -881,6 +910,8 @@ export interface SystemReply {
 
 /**
  * `POST /api/tokens`; `lifetime_s` in seconds.
+ *
+ * `accounts`: an administrator's token that may also change users, tokens and sessions.
  */
 export interface TokenCreate {
   label: string;
@@ -888,6 +919,7 @@ export interface TokenCreate {
   read?: string[] | null;
   publish?: string[] | null;
   lifetime_s?: number;
+  accounts?: boolean;
 }
 
 /**
@@ -911,13 +943,15 @@ export interface TokenInfo {
   expires_at: number;
   created_by: string;
   expired: boolean;
+  accounts: boolean;
 }
 
 /**
- * `GET /api/tokens`.
+ * `GET /api/tokens`; `ended_tokens`: those that a revoked one had made ended with it.
  */
 export interface TokensReply {
   tokens: TokenInfo[];
+  ended_tokens: string[];
 }
 
 /**
@@ -1061,7 +1095,8 @@ export interface UserCreate {
 /**
  * A user as administrators see it; `read` and `publish` are `null` for the role's own.
  *
- * `last_sign_in` is the last one with a password, `null` while there is none known.
+ * `last_sign_in` is the last one with a password, `null` while there is none known. In the
+ * answer to a change `ended_tokens` are the labels of the tokens that ended with it.
  */
 export interface UserInfo {
   name: string;
@@ -1072,13 +1107,15 @@ export interface UserInfo {
   changed_at: number;
   disabled: boolean;
   last_sign_in: number | null;
+  ended_tokens: string[];
 }
 
 /**
- * `GET /api/users`.
+ * `GET /api/users`; `ended_tokens` as in `UserInfo`, in the answer to a removal.
  */
 export interface UsersReply {
   users: UserInfo[];
+  ended_tokens: string[];
 }
 
 /**
@@ -1094,11 +1131,11 @@ export interface VersionReply {
 }
 
 /**
- * The live channel of this worker.
+ * The live channel of this worker; how many clients is told to operators.
  */
 export interface WebsocketHealth {
   status: "down" | "up";
-  connected_clients: number;
+  connected_clients: number | null;
 }
 
 /**
@@ -1165,6 +1202,8 @@ export interface ApiRoutes {
   "PATCH /api/users/{name}": { query: {}; body: UserChange; reply: UserInfo };
   "DELETE /api/users/{name}": { query: {}; body: undefined; reply: UsersReply };
   "DELETE /api/users/{name}/sessions": { query: {}; body: undefined; reply: UserInfo };
+  "GET /api/sessions": { query: {}; body: undefined; reply: HeldSessionsReply };
+  "DELETE /api/sessions": { query: { account?: string; id?: string }; body: undefined; reply: HeldSessionsReply };
   "GET /api/tokens": { query: {}; body: undefined; reply: TokensReply };
   "POST /api/tokens": { query: {}; body: TokenCreate; reply: TokenCreated };
   "DELETE /api/tokens/{identity}": { query: {}; body: undefined; reply: TokensReply };

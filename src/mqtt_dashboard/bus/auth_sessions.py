@@ -22,11 +22,14 @@ redis.call('EXPIRE', KEYS[1], math.ceil(math.min(left, tonumber(ARGV[1]))))
 return {document, redis.call('HGET', KEYS[2], session.user)}
 """
 
-# KEYS session, sessions of the user. ARGV document, digest, idle seconds, lifetime, limit.
+# KEYS session, sessions of the user, accounts. ARGV document, digest, idle seconds, lifetime, user.
 _BEGIN: Final = """
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
 redis.call('SADD', KEYS[2], ARGV[2])
 redis.call('EXPIRE', KEYS[2], ARGV[4])
+local now = tonumber(redis.call('TIME')[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - 1)
+redis.call('ZADD', KEYS[3], 'GT', now + tonumber(ARGV[4]), ARGV[5])
 return 1
 """
 
@@ -46,6 +49,14 @@ redis.call('EXPIRE', KEYS[1], ARGV[3])
 return 0
 """
 
+# KEYS failures. An attempt that was counted beforehand turned out to be none.
+_TAKE_BACK: Final = """
+if tonumber(redis.call('HGET', KEYS[1], 'count') or '0') > 0 then
+  redis.call('HINCRBY', KEYS[1], 'count', -1)
+end
+return 1
+"""
+
 
 class AuthSessions:
     """Sessions by the digest of their secret; errors are `BusError`."""
@@ -57,17 +68,25 @@ class AuthSessions:
         self._resolve = client.register_script(_RESOLVE)
         self._begin = client.register_script(_BEGIN)
         self._attempt = client.register_script(_ATTEMPT)
+        self._take_back = client.register_script(_TAKE_BACK)
 
     def begin(self, digest: str, session: SessionRecord, idle_s: int, lifetime_s: int) -> None:
         """Keep a new session; the user's oldest ones end when there are too many."""
         names = self._channels
-        keys = [names.auth_session(digest), names.auth_sessions_of(session.user)]
-        idle_s = min(idle_s, lifetime_s)
+        user = session.user
+        keys = [names.auth_session(digest), names.auth_sessions_of(user), names.auth_accounts]
+        arguments: list[Any] = [
+            codec.encode(session),
+            digest,
+            min(idle_s, lifetime_s),
+            lifetime_s,
+            user,
+        ]
         with plain_errors(self._address):
-            self._begin(keys=keys, args=[codec.encode(session), digest, idle_s, lifetime_s])
-        known = sorted(self.of_user(session.user), key=lambda one: one[1].created_at)
+            self._begin(keys=keys, args=arguments)
+        known = sorted(self.of_user(user), key=lambda one: one[1].created_at)
         for oldest, _ in known[:-MAX_SESSIONS_PER_USER]:
-            self.end(oldest, session.user)
+            self.end(oldest, user)
 
     def resolve(self, digest: str, idle_s: int) -> tuple[SessionRecord, bytes | None] | None:
         """Return a session with its user's record in JSON, and count this as use of it."""
@@ -102,6 +121,12 @@ class AuthSessions:
             if document is not None
         ]
 
+    def accounts(self, limit: int) -> list[str]:
+        """Return accounts that have or had sessions lately, the newest first."""
+        with plain_errors(self._address):
+            found: Any = self._client.zrevrange(self._channels.auth_accounts, 0, limit - 1)
+        return [one.decode(errors="replace") for one in found]
+
     def use_once(self, digest: str, remember_s: int) -> bool:
         """Mark something as used; False when it was used already."""
         with plain_errors(self._address):
@@ -113,6 +138,11 @@ class AuthSessions:
         key = self._channels.auth_failures(bucket)
         with plain_errors(self._address):
             return int(self._attempt(keys=[key], args=[free, longest_s, window_s]))  # type: ignore[arg-type,unused-ignore]
+
+    def take_back(self, bucket: str) -> None:
+        """Take back the one attempt that worked; failures before it stay."""
+        with plain_errors(self._address):
+            self._take_back(keys=[self._channels.auth_failures(bucket)])
 
     def forgive(self, bucket: str) -> None:
         """Forget the failures of a bucket, after a sign-in that worked."""

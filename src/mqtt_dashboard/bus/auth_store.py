@@ -1,5 +1,6 @@
 """Users and API tokens in Redis: one script per change, so no reader ever sees half of one."""
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal, TypeVar
 
 from mqtt_dashboard.bus.auth_sessions import AuthSessions
@@ -15,7 +16,8 @@ MAX_TOKENS: Final = 1000
 RecordT = TypeVar("RecordT", UserRecord, TokenRecord)
 Outcome = Literal["done", "conflict", "last_administrator", "full"]
 
-# KEYS users, version. ARGV name, new record or '', record that must be there now or '', limit.
+# KEYS users, version, tokens. ARGV name, new record or '', record that must be there now or '',
+# limit, then the ids of the tokens that end with the change.
 _PUT_USER: Final = """
 local old = redis.call('HGET', KEYS[1], ARGV[1]) or ''
 if old ~= ARGV[3] then return 'conflict' end
@@ -34,6 +36,7 @@ if counts(old) == 1 and administrators - 1 + counts(ARGV[2]) < 1 then
 end
 if ARGV[2] == '' then redis.call('HDEL', KEYS[1], ARGV[1])
 else redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
+for i = 5, #ARGV do redis.call('HDEL', KEYS[3], ARGV[i]) end
 redis.call('INCR', KEYS[2])
 return 'done'
 """
@@ -110,13 +113,16 @@ class AuthStore:
         """Add a user; ``conflict`` when the name is taken."""
         return self._write_user(user.name, user, b"")
 
-    def replace_user(self, old: UserRecord, new: UserRecord) -> Outcome:
-        """Change a user; ``conflict`` when somebody else changed it meanwhile."""
-        return self._replace(old, new)
+    def replace_user(self, old: UserRecord, new: UserRecord, tokens: Sequence[str] = ()) -> Outcome:
+        """Change a user, and end tokens in the same step.
 
-    def remove_user(self, old: UserRecord) -> Outcome:
-        """Remove a user; the last administrator stays."""
-        return self._replace(old, None)
+        ``conflict`` when somebody else changed the user meanwhile.
+        """
+        return self._replace(old, new, tokens)
+
+    def remove_user(self, old: UserRecord, tokens: Sequence[str] = ()) -> Outcome:
+        """Remove a user, and end tokens in the same step; the last administrator stays."""
+        return self._replace(old, None, tokens)
 
     def found(self, user: UserRecord) -> bool:
         """Write the first user; False when there is one already, whoever was quicker."""
@@ -145,19 +151,24 @@ class AuthStore:
         """Remove a token; ``conflict`` when there is none."""
         return self._write_token(identity, b"")
 
-    def _replace(self, old: UserRecord, new: UserRecord | None) -> Outcome:
+    def _replace(self, old: UserRecord, new: UserRecord | None, tokens: Sequence[str]) -> Outcome:
         """Write over the very bytes that were read; an earlier version wrote fewer fields."""
         with plain_errors(self._address):
             there: Any = self._client.hget(self._channels.auth_users, old.name)
         if there is None or _decoded(there, UserRecord) != old:
             return "conflict"
-        return self._write_user(old.name, new, there)
+        return self._write_user(old.name, new, there, tokens)
 
-    def _write_user(self, name: str, new: UserRecord | None, there: bytes) -> Outcome:
-        keys = [self._channels.auth_users, self._channels.auth_version]
+    def _write_user(
+        self, name: str, new: UserRecord | None, there: bytes, tokens: Sequence[str] = ()
+    ) -> Outcome:
+        names = self._channels
+        keys = [names.auth_users, names.auth_version, names.auth_tokens]
         document = b"" if new is None else codec.encode(new)
         with plain_errors(self._address):
-            answer: Any = self._put_user(keys=keys, args=[name, document, there, MAX_USERS])
+            answer: Any = self._put_user(
+                keys=keys, args=[name, document, there, MAX_USERS, *tokens]
+            )
             if new is None and _outcome(answer) == "done":
                 self._client.hdel(self._channels.auth_seen, name)
         return _outcome(answer)

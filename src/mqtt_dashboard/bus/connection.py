@@ -7,8 +7,10 @@ caller knows what may be repeated.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import redis
+from pydantic import SecretStr
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -89,6 +91,33 @@ def open_client(
             **waiting,
         )
     return redis.Redis.from_pool(pool)
+
+
+def lets_strangers_in(settings: RedisSettings) -> bool:
+    """Tell whether Redis shows our keys to somebody without a password; raise `BusError`."""
+    bare = settings.model_copy(
+        update={"username": None, "password": None, "url": _without_secrets(settings.url)}
+    )
+    client = open_client(bare, "mqtt-dashboard-stranger", max_connections=1)
+    try:
+        with plain_errors(settings.address):
+            client.exists(f"{settings.prefix}bridge:status")
+    except BusError as error:
+        if isinstance(error.__cause__, redis.AuthenticationError | redis.ResponseError):
+            return False
+        raise
+    finally:
+        client.close()
+    return True
+
+
+def _without_secrets(url: SecretStr | None) -> SecretStr | None:
+    if url is None:
+        return None
+    parts = urlsplit(url.get_secret_value())
+    kept = [one for one in parse_qsl(parts.query) if one[0] not in {"username", "password"}]
+    host = parts.netloc.rpartition("@")[2]
+    return SecretStr(urlunsplit(parts._replace(netloc=host, query=urlencode(kept))))
 
 
 def open_pubsub(client: Client) -> PubSub:

@@ -15,6 +15,8 @@ from mqtt_dashboard.errors import BusRefusedError, ContractError
 WORKER_GONE_S: Final = 10.0
 WORKER_FORGOTTEN_S: Final = 60.0
 MAX_WORKERS: Final = 256
+# Of its memory limit; beyond it there is little time left to do something.
+ALARM_SHARE: Final = 0.7
 
 AnyT = TypeVar("AnyT")
 _points = msgspec.msgpack.Decoder(StatsPoint)
@@ -136,8 +138,9 @@ class _Facts:
         if evicted := self.number("evicted_keys"):
             found.append(f"Redis has evicted {evicted} keys to stay below its memory limit")
         used, limit = self.number("used_memory"), self.number("maxmemory")
-        if used and limit and used > 0.9 * limit:
-            found.append(f"Redis uses {used} of the {limit} bytes it may use")
+        if used and limit and used > ALARM_SHARE * limit:
+            share = f"{ALARM_SHARE:.0%}".replace("%", " %")
+            found.append(f"Redis uses {used} of the {limit} bytes it may use, more than {share}")
         return found
 
 

@@ -1,5 +1,6 @@
 """What the commands about users and tokens share: where they work, passwords, words for errors."""
 
+import os
 import sys
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from mqtt_dashboard.clock import SystemClock
 from mqtt_dashboard.contract.auth import (
     MAX_PASSWORD,
     MIN_PASSWORD,
+    HeldSessionsReply,
     TokenCreate,
     TokenCreated,
     TokenInfo,
@@ -51,8 +53,14 @@ class Register(Protocol):
     def change(self, name: str, change: UserChange) -> UserInfo:
         """Change a user."""
 
-    def remove(self, name: str) -> None:
-        """Remove a user."""
+    def remove(self, name: str) -> list[str]:
+        """Remove a user; return the labels of the tokens that ended with it."""
+
+    def sessions(self) -> HeldSessionsReply:
+        """Return everybody's sessions."""
+
+    def end_sessions(self, account: str, identity: str | None) -> None:
+        """End one session of an account, or all."""
 
     def tokens(self) -> list[TokenInfo]:
         """Return all tokens."""
@@ -60,8 +68,8 @@ class Register(Protocol):
     def create_token(self, request: TokenCreate, created_by: str) -> tuple[str, TokenInfo]:
         """Make a token; return its text, too."""
 
-    def revoke_token(self, identity: str) -> None:
-        """Revoke a token."""
+    def revoke_token(self, identity: str) -> list[str]:
+        """Revoke a token; return the labels of those it had made."""
 
 
 class RemoteRegister:
@@ -82,9 +90,20 @@ class RemoteRegister:
         """Change a user."""
         return self._server.send("PATCH", f"/api/users/{_quoted(name)}", UserInfo, change)
 
-    def remove(self, name: str) -> None:
-        """Remove a user."""
-        self._server.send("DELETE", f"/api/users/{_quoted(name)}", UsersReply)
+    def remove(self, name: str) -> list[str]:
+        """Remove a user; return the labels of the tokens that ended with it."""
+        path = f"/api/users/{_quoted(name)}"
+        return self._server.send("DELETE", path, UsersReply).ended_tokens
+
+    def sessions(self) -> HeldSessionsReply:
+        """Return everybody's sessions."""
+        return self._server.get("/api/sessions", HeldSessionsReply)
+
+    def end_sessions(self, account: str, identity: str | None) -> None:
+        """End one session of an account, or all."""
+        which = "" if identity is None else f"&id={_quoted(identity)}"
+        path = f"/api/sessions?account={_quoted(account)}{which}"
+        self._server.send("DELETE", path, HeldSessionsReply)
 
     def tokens(self) -> list[TokenInfo]:
         """Return all tokens."""
@@ -95,9 +114,10 @@ class RemoteRegister:
         made = self._server.send("POST", "/api/tokens", TokenCreated, request)
         return made.token, made.info
 
-    def revoke_token(self, identity: str) -> None:
-        """Revoke a token."""
-        self._server.send("DELETE", f"/api/tokens/{_quoted(identity)}", TokensReply)
+    def revoke_token(self, identity: str) -> list[str]:
+        """Revoke a token; return the labels of those it had made."""
+        path = f"/api/tokens/{_quoted(identity)}"
+        return self._server.send("DELETE", path, TokensReply).ended_tokens
 
 
 @dataclass(frozen=True)
@@ -107,21 +127,30 @@ class Place:
     url: str | None
     token: str | None
     token_file: Path | None
+    redis: bool = False
 
 
 def place_options(command: CommandT) -> CommandT:
-    """Add --url, --token and --token-file; the command is given ``place``."""
+    """Add --url, --token, --token-file and --redis; the command is given ``place``."""
 
     def run(
-        *args: Any, url: str | None, token: str | None, token_file: Path | None, **named: Any
+        *args: Any,
+        url: str | None,
+        token: str | None,
+        token_file: Path | None,
+        redis: bool,
+        **named: Any,
     ) -> Any:
-        return command(*args, place=Place(url, token, token_file), **named)
+        return command(*args, place=Place(url, token, token_file, redis), **named)
 
     run.__doc__ = command.__doc__
     run.__name__ = command.__name__
     if hasattr(command, "__click_params__"):
         run.__click_params__ = command.__click_params__  # type: ignore[attr-defined] # click's own mark
     options = (
+        click.option(
+            "--redis", is_flag=True, help="Work on Redis, whatever MQTT_DASHBOARD_URL says."
+        ),
         click.option(
             "--token-file",
             type=click.Path(path_type=Path),
@@ -130,7 +159,9 @@ def place_options(command: CommandT) -> CommandT:
         click.option(
             "--token", help="With --url: an administrator's token; better use a file or variable."
         ),
-        click.option("--url", help="Ask this dashboard instead of Redis."),
+        click.option(
+            "--url", help="Ask this dashboard instead of Redis.  [default: MQTT_DASHBOARD_URL]"
+        ),
     )
     found: Any = run
     for option in options:
@@ -138,20 +169,38 @@ def place_options(command: CommandT) -> CommandT:
     return found  # type: ignore[no-any-return]
 
 
+def server_of(place: Place) -> Server | None:
+    """Return the dashboard that options or environment name; None when it is Redis."""
+    if place.redis:
+        if place.url is not None or place.token is not None or place.token_file is not None:
+            leave("--redis asks no dashboard: leave out --url and the token", EXIT_CONFIG)
+        return None
+    url = place.url or os.environ.get("MQTT_DASHBOARD_URL")
+    if url:
+        found = server.opened(url, place.token, place.token_file)
+        if place.url is None:
+            # Not typed: a variable left over from yesterday should not surprise anybody.
+            terminal.complain(f"-- at {found.url} (MQTT_DASHBOARD_URL; --redis works on Redis)")
+        return found
+    if place.token is not None or place.token_file is not None:
+        leave("a token is for --url; Redis does not know it", EXIT_CONFIG)
+    return None
+
+
 @contextmanager
 def opened(place: Place) -> Iterator[Register]:
     """Yield users and tokens where the options say; errors become a sentence and a status."""
-    if place.url is not None:
-        yield RemoteRegister(server.opened(place.url, place.token, place.token_file))
+    found = server_of(place)
+    if found is not None:
+        yield RemoteRegister(found)
         return
-    if place.token is not None or place.token_file is not None:
-        leave("a token is for --url; Redis does not know it", EXIT_CONFIG)
     try:
         store, auditor = recorded.stores()
     except ConfigError as error:
         leave(str(error), EXIT_CONFIG)
     try:
-        yield RecordedAccounts(Accounts(store.auth, Passwords(), SystemClock()), auditor)
+        accounts = Accounts(store.auth, Passwords(), SystemClock())
+        yield RecordedAccounts(accounts, auditor, recorded.sessions(store))
     except (AccountError, BusError) as error:
         leave(str(error), EXIT_REFUSED)
     finally:

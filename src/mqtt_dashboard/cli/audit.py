@@ -5,53 +5,65 @@ from datetime import UTC, datetime
 
 import click
 
-from mqtt_dashboard.bus.audit_store import AuditStore
-from mqtt_dashboard.cli import recorded, terminal
+from mqtt_dashboard.cli import records_of, terminal
+from mqtt_dashboard.cli.accounts_of import Place, place_options
+from mqtt_dashboard.cli.records_of import Kept, Kind
+from mqtt_dashboard.cli.server import JSON
 from mqtt_dashboard.cli.terminal import CommandError
 from mqtt_dashboard.contract.audit import ChainedEntry
-from mqtt_dashboard.dashboard import audit_trail
 from mqtt_dashboard.dashboard.audit_trail import Search
-from mqtt_dashboard.errors import BusError, ConfigError
 
 
-@click.group("audit", cls=terminal.Group)
-@click.pass_context
-def command(context: click.Context) -> None:
-    r"""Read the record of who did what, straight from Redis.
-
+@click.group(
+    "audit",
+    cls=terminal.Group,
+    epilog="""
     \b
     Examples:
       mqtt-dashboard audit tail --who ada
-      mqtt-dashboard audit verify
+      mqtt-dashboard audit verify --url https://mqtt.example --token-file ~/.mqtt-token
       mqtt-dashboard audit export --format csv > audit.csv
+    """,
+)
+def command() -> None:
+    """Read the record of who did what.
+
+    Works on the Redis of the environment (REDIS_HOST, REDIS_PASSWORD, REDIS_PREFIX), or with --url
+    or MQTT_DASHBOARD_URL through that dashboard, in the name of an administrator's token.
+
+    Exit status: 0 done; verify: whole, 1 Redis does not answer; verify: broken, 2 wrong usage or
+    unusable settings; of a dashboard also 3 no dashboard, 4 not allowed.
     """
-    try:
-        context.obj = recorded.stores()[1].store
-    except ConfigError as error:
-        raise CommandError(str(error), terminal.EXIT_USAGE) from error
 
 
 @command.command("tail")
-@click.option("--lines", "-n", default=20, show_default=True, help="How many.")
+@click.option(
+    "--lines", "-n", type=click.IntRange(min=1), default=20, show_default=True, help="How many."
+)
 @click.option("--who", help="Done by, or to, this user or token:label.")
 @click.option("--action", help="publish, sign_in, user_change, …")
 @click.option("--topic", help="A part of the topic.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document per line.")
-@click.pass_obj
+@JSON
+@place_options
 def tail(
-    store: AuditStore,
     lines: int,
     who: str | None,
     action: str | None,
     topic: str | None,
+    place: Place,
+    *,
     as_json: bool,
 ) -> None:
     """Show the newest entries, the newest last."""
-    try:
-        search = Search(who=who, action=action, topic=topic)
-        found, _, _ = audit_trail.page(store, search, None, max(1, lines))
-    except BusError as error:
-        raise CommandError(error.reason) from error
+    search = Search(who=who, action=action, topic=topic)
+    found: list[ChainedEntry] = []
+    before: int | None = None
+    with records_of.opened(place) as record:
+        while len(found) < lines:
+            entries, before = record.page(search, before, lines - len(found))
+            found += entries
+            if before is None:
+                break
     for one in reversed(found):
         if as_json:
             terminal.say_json(one)
@@ -60,15 +72,14 @@ def tail(
 
 
 @command.command("verify")
-@click.option("--json", "as_json", is_flag=True, help="The verdict as JSON.")
+@JSON
 @click.option("--kept", metavar="NUMBER:LINK", help="A link noted elsewhere, which must be there.")
-@click.pass_obj
-def verify(store: AuditStore, as_json: bool, kept: str | None) -> None:
+@place_options
+def verify(place: Place, *, as_json: bool, kept: str | None) -> None:
     """Follow the chain from the oldest entry to the newest; status 1 when it is broken."""
-    try:
-        verdict = audit_trail.verify(store, None if kept is None else _kept(kept))
-    except BusError as error:
-        raise CommandError(error.reason) from error
+    wanted = None if kept is None else _kept(kept)
+    with records_of.opened(place) as record:
+        verdict = record.verify(wanted)
     if as_json:
         terminal.say_json(verdict)
     elif verdict.ok:
@@ -85,18 +96,15 @@ def verify(store: AuditStore, as_json: bool, kept: str | None) -> None:
 
 @command.command("export")
 @click.option("--format", "kind", type=click.Choice(["jsonl", "csv"]), default="jsonl")
-@click.pass_obj
-def export(store: AuditStore, kind: str) -> None:
+@place_options
+def export(kind: Kind, place: Place) -> None:
     """Write the whole record, the oldest first."""
-    lines = audit_trail.json_lines if kind == "jsonl" else audit_trail.comma_separated
-    try:
-        for line in lines(store):
+    with records_of.opened(place) as record:
+        for line in record.export(kind):
             sys.stdout.buffer.write(line)
-    except BusError as error:
-        raise CommandError(error.reason) from error
 
 
-def _kept(text: str) -> tuple[int, str]:
+def _kept(text: str) -> Kept:
     number, _, link = text.partition(":")
     if not (number.isascii() and number.isdecimal() and link):
         raise CommandError("--kept needs NUMBER:LINK, as verify prints it", terminal.EXIT_USAGE)

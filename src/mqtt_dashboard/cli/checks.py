@@ -47,7 +47,9 @@ class Checks:
         redis: RedisSettings,
         dashboard: DashboardSettings,
         url: str,
+        token: str | None = None,
     ) -> None:
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._mqtt = mqtt
         self._redis = redis
         self._dashboard = dashboard
@@ -192,7 +194,8 @@ class Checks:
         """Fetch the page and the health of the dashboard."""
         name = "dashboard serves"
         try:
-            with urllib.request.urlopen(f"{self._url}/health", timeout=5) as reply:
+            asked = urllib.request.Request(f"{self._url}/health", headers=self._headers)
+            with urllib.request.urlopen(asked, timeout=5) as reply:
                 health = json.load(reply)
             with urllib.request.urlopen(self._url, timeout=5) as reply:
                 page = reply.read().decode("utf-8", "replace")

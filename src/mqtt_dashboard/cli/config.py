@@ -47,6 +47,8 @@ def command() -> None:
 
     Both services read the environment; .env is read by Docker Compose, and here. A variable of
     the environment wins over .env. Secrets are never shown, only whether they are set.
+
+    Exit status: 0 all can be used, 2 something cannot; it is said on standard error.
     """
 
 

@@ -11,7 +11,9 @@ from dotenv import dotenv_values
 
 from mqtt_dashboard import config
 from mqtt_dashboard.cli.checks import Checks, Finding
+from mqtt_dashboard.config_cli import CLI_SECRETS
 from mqtt_dashboard.errors import ConfigError
+from mqtt_dashboard.secret_files import with_secret_files
 
 EXIT_SICK = 1
 EXIT_CONFIG = 2
@@ -39,8 +41,11 @@ WORDS = {True: ("PASS", "green"), False: ("FAIL", "red"), None: ("SKIP", "yellow
 def command(env_file: Path | None, url: str | None, *, as_json: bool) -> None:
     """Check a running system from the broker to the page.
 
-    Uses the same environment variables as the two services. Takes up to half a minute. Exit
-    status: 0 when nothing failed, 1 when something did, 2 for unusable settings.
+    Uses the same environment variables as the two services. Takes up to half a minute. Where
+    sign-in is needed, the dashboard tells what is wrong with it to an operator's token
+    (MQTT_DASHBOARD_TOKEN).
+
+    Exit status: 0 when nothing failed, 1 when something did, 2 for unusable settings.
     """
     environ = dict(os.environ)
     try:
@@ -52,6 +57,7 @@ def command(env_file: Path | None, url: str | None, *, as_json: bool) -> None:
             config.load(config.RedisSettings, environ),
             dashboard,
             url or f"http://{_reachable(dashboard.host)}:{dashboard.port}",
+            with_secret_files(environ, CLI_SECRETS).get(CLI_SECRETS[0]),
         )
     except ConfigError as error:
         click.echo(str(error), err=True)

@@ -3,10 +3,11 @@
 import base64
 import binascii
 import os
+import secrets
 import sys
 import time
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, NoReturn, cast
 
 import click
 
@@ -20,15 +21,18 @@ from mqtt_dashboard.cli.server import (
     server_options,
     wait_until,
 )
-from mqtt_dashboard.cli.terminal import CommandError, leave, visible
-from mqtt_dashboard.contract import codec, orders
+from mqtt_dashboard.cli.terminal import CommandError, leave, payload_line, visible
+from mqtt_dashboard.cli.topic_words import complete_topics
+from mqtt_dashboard.contract import codec, orders, topics
 from mqtt_dashboard.contract.commands import QoS
+from mqtt_dashboard.contract.messages import MessageReceived
 from mqtt_dashboard.contract.orders import CommandMode, CommandRecord, CommandRequest
-from mqtt_dashboard.errors import FieldRefusedError
+from mqtt_dashboard.errors import FieldRefusedError, TopicError
 
 WAIT_S: Final = 20.0
 GRACE_S: Final = 5.0
 AGAIN_S: Final = 1.0
+MAX_REPLY_S: Final = 3600.0
 LEAST_QOS: Final[dict[str, QoS]] = {"at-least-once": 1, "exactly-once": 2}
 STATUS: Final = {
     "acked": terminal.EXIT_DONE,
@@ -51,15 +55,16 @@ STATUS: Final = {
       mqtt-dashboard pub firmware/7 --file image.bin --mode exactly-once --deadline 600
       mqtt-dashboard pub state/door '' --retain         deletes the retained value
       mqtt-dashboard pub jobs/run 7 --key job-7         twice is once
-      mqtt-dashboard pub ask/lamp '?' --response-topic answers/me --correlation 42
+      mqtt-dashboard pub ask/lamp '?' --response-topic answers/me --wait-reply 5
 
     \b
-    Exit status: 0 confirmed (QoS 0: sent), 1 refused by the dashboard, 2 wrong usage,
-    3 no dashboard, 4 not allowed, 5 failed at the broker, 6 expired,
-    7 indeterminate: nobody can tell, 8 no result yet, 130 interrupted.
+    Exit status: 0 confirmed (QoS 0: sent) and, if one was waited for, replied to;
+    1 refused by the dashboard, 2 wrong usage, 3 no dashboard, 4 not allowed,
+    5 failed at the broker, 6 expired, 7 indeterminate: nobody can tell,
+    8 no result yet, 9 confirmed, but no reply came in time, 130 interrupted.
     """,
 )
-@click.argument("topic")
+@click.argument("topic", shell_complete=complete_topics)
 @click.argument("payload", required=False)
 @click.option(
     "--file", "file", type=click.Path(path_type=Path), help="Send the bytes of this file."
@@ -89,6 +94,12 @@ STATUS: Final = {
     "--payload-format", type=click.Choice(["bytes", "text"]), help="Property: what is declared."
 )
 @click.option("-u", "--user-property", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
+@click.option(
+    "--wait-reply",
+    type=click.FloatRange(0, MAX_REPLY_S, min_open=True),
+    metavar="SECONDS",
+    help="Wait so long for the reply on --response-topic, and write it.",
+)
 @click.option("--wait/--no-wait", default=True, help="Wait for the result.  [default: wait]")
 @JSON
 @server_options
@@ -111,6 +122,7 @@ def command(
     content_type: str | None,
     response_topic: str | None,
     expiry: int | None,
+    wait_reply: float | None,
     wait: bool,
     as_json: bool,
 ) -> None:
@@ -118,7 +130,13 @@ def command(
 
     PAYLOAD is text; - reads standard input, --file a file; without any it is empty. The command is
     kept until it has its result, also when the bridge or the broker is away meanwhile.
+
+    With --wait-reply the response topic is watched from before the request on; the reply is what
+    has the same correlation data, which is made up unless --correlation says one.
     """
+    if wait_reply is not None:
+        _check_question(response_topic, wait=wait)
+        correlation = correlation or secrets.token_hex(8)
     server = opened(url, token, token_file)
     text, encoding = codec.payload_to_text(_payload(payload, file))
     request = document(
@@ -137,11 +155,61 @@ def command(
         payload_format={"bytes": 0, "text": 1}.get(payload_format or ""),
         user_properties=[_pair(one) for one in user_property],
     )
+    if wait_reply is not None:
+        _ask(server, request, key, wait_reply, as_json=as_json)
     record = _accepted(server, request, key)
     if wait:
         record = _result(server, record, deadline)
     _tell(record, as_json=as_json)
     sys.exit(STATUS[record.state] if wait else terminal.EXIT_DONE)
+
+
+def _check_question(response_topic: str | None, *, wait: bool) -> None:
+    """Require a topic for the reply to come on, and a request that is known to be sent."""
+    if response_topic is None:
+        leave("--wait-reply needs --response-topic: where the reply comes", terminal.EXIT_USAGE)
+    if not wait:
+        leave("--wait-reply and --no-wait exclude each other", terminal.EXIT_USAGE)
+    try:
+        topics.check_topic(response_topic)
+    except TopicError as error:
+        leave(f"--response-topic: {error}", terminal.EXIT_USAGE)
+
+
+def _ask(
+    server: Server, request: CommandRequest, key: str | None, seconds: float, *, as_json: bool
+) -> NoReturn:
+    """Publish a request, wait for its result and then for the reply; end with their status."""
+    # The live channel's libraries take a while to load.
+    from mqtt_dashboard.cli.replies import Replies  # noqa: PLC0415
+
+    topic = request.response_topic or ""
+    reply: MessageReceived | None = None
+    with Replies(server, topic, request.correlation_data or b"", _notice) as replies:
+        began = time.monotonic()
+        record = _result(server, _accepted(server, request, key), request.deadline_s)
+        status = STATUS[record.state]
+        if status == terminal.EXIT_DONE:
+            reply = replies.wait(seconds)
+        why = replies.lost or f"no reply on {topic} within {seconds:g} s"
+    took = None if reply is None else replies.came_at - began
+    if as_json:
+        asked = {"command": record, "reply": reply, "round_trip_s": took, "others": replies.others}
+        terminal.say_json(asked)
+    else:
+        _tell(record, as_json=False)
+        if reply is not None and took is not None:
+            payload = payload_line(reply.payload, reply.encoding)
+            terminal.say(f"reply  {visible(topic)} after {took * 1000:.0f} ms: {payload}")
+        if replies.others:
+            _notice(f"{replies.others} others on {topic}: of other correlation data, or of none")
+    if status == terminal.EXIT_DONE and reply is None:
+        leave(why, terminal.EXIT_TOO_FEW)
+    sys.exit(status)
+
+
+def _notice(text: str) -> None:
+    terminal.complain(f"-- {text}")
 
 
 def _payload(payload: str | None, file: Path | None) -> bytes:
@@ -239,4 +307,6 @@ def _tell(record: CommandRecord, *, as_json: bool) -> None:
         return
     code = "" if not record.code else f" (0x{record.code:02X})"
     reason = visible(record.reason)
-    terminal.say(f"{record.state}  {visible(record.topic)}: {reason}{code}  [{visible(record.id)}]")
+    again = "  repeated: sent before under this key" if record.repeated else ""
+    what = f"{record.state}  {visible(record.topic)}: {reason}{code}"
+    terminal.say(f"{what}  [{visible(record.id)}]{again}")

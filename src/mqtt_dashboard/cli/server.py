@@ -6,7 +6,8 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
@@ -17,7 +18,7 @@ import msgspec
 from mqtt_dashboard.cli import terminal
 from mqtt_dashboard.cli.terminal import CommandError, leave
 from mqtt_dashboard.config_cli import CLI_SECRETS, DEFAULT_URL
-from mqtt_dashboard.contract import codec
+from mqtt_dashboard.contract import codec, plain_words
 from mqtt_dashboard.contract.api import ErrorReply
 from mqtt_dashboard.errors import ConfigError, ContractError
 from mqtt_dashboard.secret_files import with_secret_files
@@ -26,6 +27,7 @@ ReplyT = TypeVar("ReplyT")
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 TIMEOUT_S: Final = 15.0
+PORTION: Final = 65536
 MAX_ANSWER: Final = codec.MAX_DOCUMENT_BYTES
 MADE_BY: Final = "make one with: mqtt-dashboard tokens create NAME --role ROLE"
 
@@ -79,9 +81,28 @@ class Server:
         for name, value in {**self.headers, **(headers or {})}.items():
             request.add_unredirected_header(name, value)
         request.add_header("Content-Type", "application/json")
+        with self._answer(request, timeout) as answer:
+            text = answer.read(MAX_ANSWER + 1)
+        try:
+            return codec.decode(text, kind)
+        except ContractError as error:
+            leave(f"{self.url} does not answer like a dashboard: {error}", terminal.EXIT_ERROR)
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        """Yield what a path answers, however much it is; raise `CommandError` or `LostError`."""
+        request = urllib.request.Request(f"{self.url}{path}")
+        for name, value in self.headers.items():
+            request.add_unredirected_header(name, value)
+        with self._answer(request, TIMEOUT_S) as answer:
+            while part := answer.read(PORTION):
+                yield part
+
+    @contextmanager
+    def _answer(self, request: urllib.request.Request, timeout: float) -> Iterator[Any]:
+        """Yield the answer to a request; whatever goes wrong, while it is read, too, is told."""
         try:
             with self._opener().open(request, timeout=timeout) as answer:
-                text = answer.read(MAX_ANSWER + 1)
+                yield answer
         except urllib.error.HTTPError as error:
             self._refused(error)
         except urllib.error.URLError as error:
@@ -90,10 +111,6 @@ class Server:
             self._unreachable(error.reason)
         except (OSError, http.client.HTTPException) as error:
             raise LostError(*self._lost(error)) from error
-        try:
-            return codec.decode(text, kind)
-        except ContractError as error:
-            leave(f"{self.url} does not answer like a dashboard: {error}", terminal.EXIT_ERROR)
 
     def _opener(self) -> urllib.request.OpenerDirector:
         host = urllib.parse.urlsplit(self.url).hostname
@@ -204,4 +221,5 @@ def document(kind: type[ReplyT], **fields: object) -> ReplyT:
     try:
         return msgspec.convert(fields, kind)
     except msgspec.ValidationError as error:
-        raise CommandError(str(error), terminal.EXIT_USAGE) from error
+        told = plain_words.sentence(str(error))
+        raise CommandError(told, terminal.EXIT_USAGE) from error

@@ -10,9 +10,8 @@ import msgspec
 from mqtt_dashboard.cli import terminal
 from mqtt_dashboard.cli.server import JSON, opened, server_options
 from mqtt_dashboard.cli.terminal import leave, payload_bytes, payload_line, visible
-from mqtt_dashboard.contract import topics
+from mqtt_dashboard.cli.topic_words import checked_filter, complete_topics
 from mqtt_dashboard.contract.messages import MessageReceived
-from mqtt_dashboard.errors import TopicError
 
 
 @click.command(
@@ -31,7 +30,9 @@ from mqtt_dashboard.errors import TopicError
     come within --for seconds, 130 interrupted.
     """,
 )
-@click.argument("filters", nargs=-1, required=True, metavar="FILTER...")
+@click.argument(
+    "filters", nargs=-1, required=True, metavar="FILTER...", shell_complete=complete_topics
+)
 @click.option("-n", "--count", type=click.IntRange(min=1), help="End after so many messages.")
 @click.option(
     "--for", "seconds", type=click.FloatRange(0, min_open=True), help="End after so many seconds."
@@ -65,10 +66,7 @@ def command(
     """
     server = opened(url, token, token_file)
     for one in filters:
-        try:
-            topics.check_filter(one)
-        except TopicError as error:
-            leave(f"{one}: {error}", terminal.EXIT_USAGE)
+        checked_filter(one)
     # The live channel's libraries take a while to load.
     from mqtt_dashboard.cli.live import Tail  # noqa: PLC0415
 

@@ -10,9 +10,8 @@ import click
 from mqtt_dashboard.cli import terminal
 from mqtt_dashboard.cli.server import JSON, Server, opened, server_options
 from mqtt_dashboard.cli.terminal import complain, leave, payload_line, visible
-from mqtt_dashboard.contract import topics as rules
+from mqtt_dashboard.cli.topic_words import checked_filter
 from mqtt_dashboard.contract.api import TopicInfo, TopicsReply
-from mqtt_dashboard.errors import TopicError
 
 PAGE: Final = 1000
 VALUE_CHARACTERS: Final = 60
@@ -62,15 +61,12 @@ def command(
     """
     if tree and as_json:
         leave("--tree and --json exclude each other", terminal.EXIT_USAGE)
-    server = opened(url, token, token_file)
     query: dict[str, str] = {}
     if topic_filter is not None:
-        try:
-            query["filter"] = rules.check_filter(topic_filter)
-        except TopicError as error:
-            leave(f"{topic_filter}: {error}", terminal.EXIT_USAGE)
+        query["filter"] = checked_filter(topic_filter)
     if search is not None:
         query["search"] = search
+    server = opened(url, token, token_file)
     root: Tree = {}
     found = 0
     for info in _pages(server, query, limit):

@@ -56,6 +56,8 @@ def command(
 
     Without MQTT_BROKER_HOST or MQTT_URL a broker is started, without REDIS_HOST or REDIS_URL a
     Redis; both on loopback. Ctrl-C stops all of it.
+
+    Exit status: 0 stopped, 1 something could not be started or ended, 2 unusable settings.
     """
     if port is not None:
         os.environ["DASHBOARD_PORT"] = str(port)

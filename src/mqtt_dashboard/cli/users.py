@@ -1,5 +1,6 @@
 """`mqtt-dashboard users`: who may sign in, and as what."""
 
+import time
 from typing import TypeVar
 
 import click
@@ -9,6 +10,7 @@ from mqtt_dashboard.cli import accounts_of, terminal
 from mqtt_dashboard.cli.accounts_of import Place, place_options
 from mqtt_dashboard.cli.server import JSON
 from mqtt_dashboard.cli.terminal import leave, visible
+from mqtt_dashboard.contract import plain_words
 from mqtt_dashboard.contract.auth import UserChange, UserCreate, UserInfo
 from mqtt_dashboard.contract.policy import Role
 
@@ -32,19 +34,20 @@ PUBLISH = click.option(
       mqtt-dashboard users add ada --role operator --publish 'lamps/#'
       mqtt-dashboard users passwd ada --generate
       mqtt-dashboard users role ada viewer --read 'hall/#'
+      mqtt-dashboard users sign-out ada
     """,
 )
 def command() -> None:
     """List and change the users who may sign in.
 
-    Without --url this works on the Redis of the environment (REDIS_HOST, REDIS_PASSWORD,
-    REDIS_PREFIX): no dashboard needs to run and nobody needs to be signed in, which is how the
-    first administrator is made or a forgotten password set. With --url it asks that dashboard, in
-    the name of an administrator's token (--token-file, MQTT_DASHBOARD_TOKEN). A password is asked
-    for, or read from standard input. Changes hold at once: open pages that lose rights are cut
-    within a second.
+    Works on the Redis of the environment (REDIS_HOST, REDIS_PASSWORD, REDIS_PREFIX): no dashboard
+    needs to run and nobody needs to be signed in, which is how the first administrator is made or
+    a forgotten password set. With --url or MQTT_DASHBOARD_URL it asks that dashboard, in the name
+    of an administrator's token that was made for accounts (--token-file, MQTT_DASHBOARD_TOKEN). A
+    password is asked for, or read from standard input. Changes hold at once: open pages that lose
+    rights are cut within a second.
 
-    Exit status: 0 done, 1 refused, 2 unusable settings; with --url also 3 no dashboard, 4 not
+    Exit status: 0 done, 1 refused, 2 unusable settings; of a dashboard also 3 no dashboard, 4 not
     allowed.
     """
 
@@ -165,18 +168,61 @@ def enable(name: str, place: Place, *, as_json: bool) -> None:
 def remove(name: str, place: Place, *, as_json: bool) -> None:
     """Remove a user; the last administrator stays."""
     with accounts_of.opened(place) as accounts:
-        accounts.remove(name)
+        ended = accounts.remove(name)
     if as_json:
-        terminal.say_json({"removed": name})
+        terminal.say_json({"removed": name, "ended_tokens": ended})
     else:
         terminal.say(f"removed {visible(name)}")
+        tell_ended(ended)
+
+
+@command.command("sessions")
+@JSON
+@place_options
+def sessions(place: Place, *, as_json: bool) -> None:
+    """List who is signed in: account, name, role, since when, from where, with what; and the id.
+
+    An account is a user's name, or stands for somebody at the OpenID Connect provider.
+    """
+    with accounts_of.opened(place) as accounts:
+        held = accounts.sessions()
+    if as_json:
+        terminal.say_json(held, indent=2)
+        return
+    for one in held.sessions:
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.created_at))
+        facts = (one.account, one.name, one.role or "-", since, one.address, one.agent, one.id)
+        terminal.say("\t".join(map(visible, facts)))
+    if held.more:
+        terminal.complain("-- there are more sessions than are listed")
+
+
+@command.command("sign-out")
+@click.argument("account")
+@click.option("--id", "identity", help="Only this session, as `sessions` lists it.")
+@JSON
+@place_options
+def sign_out(account: str, identity: str | None, place: Place, *, as_json: bool) -> None:
+    """End all sessions of an ACCOUNT; open pages are cut within a second."""
+    with accounts_of.opened(place) as accounts:
+        accounts.end_sessions(account, identity)
+    if as_json:
+        terminal.say_json({"signed_out": account, "session": identity})
+    else:
+        terminal.say(f"signed out {visible(account)}")
 
 
 def _request(kind: type[RequestT], **fields: object) -> RequestT:
     try:
         return msgspec.convert(fields, kind)
     except msgspec.ValidationError as error:
-        leave(str(error), accounts_of.EXIT_REFUSED)
+        leave(plain_words.sentence(str(error)), accounts_of.EXIT_REFUSED)
+
+
+def tell_ended(labels: list[str]) -> None:
+    """Name the tokens that ended with a change, if there are any."""
+    if labels:
+        terminal.say(f"ended with it: the tokens {visible(', '.join(labels))}")
 
 
 def _tell(line: str, user: UserInfo, password: str | None, *, as_json: bool) -> None:
@@ -185,5 +231,6 @@ def _tell(line: str, user: UserInfo, password: str | None, *, as_json: bool) -> 
         terminal.say_json({**msgspec.to_builtins(user), **shown}, indent=2)
         return
     terminal.say(visible(line))
+    tell_ended(user.ended_tokens)
     if password is not None:
         terminal.say(f"password: {password}")

@@ -36,25 +36,29 @@ class RedisHealth(Struct, kw_only=True, frozen=True):
 
 
 class WebsocketHealth(Struct, kw_only=True, frozen=True):
-    """The live channel of this worker."""
+    """The live channel of this worker; how many clients is told to operators."""
 
     status: Literal["up", "down"]
-    connected_clients: int
+    connected_clients: int | None
 
 
 class HealthReply(Struct, kw_only=True, frozen=True):
-    """``GET /health``: whether the dashboard serves, and if not fully, why."""
+    """``GET /health``: whether the dashboard serves, and if not fully, why.
+
+    Everybody is told the statuses; versions, counts and reasons are for operators, and ``null`` or
+    left out for others.
+    """
 
     status: Health
     service: str
-    version: str
+    version: str | None
     redis: RedisHealth
     websocket: WebsocketHealth
     problems: list[str] = field(default_factory=list)
 
 
 class ProbeReply(Struct, kw_only=True, frozen=True):
-    """``GET /healthz`` and ``/readyz``."""
+    """``GET /healthz`` and ``/readyz``; of the latter's problems only operators are told."""
 
     ok: bool
     problems: list[str] = field(default_factory=list)

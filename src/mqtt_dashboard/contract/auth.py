@@ -5,7 +5,7 @@ Whatever holds a secret hides it from ``repr``, so that no log line can show it 
 
 from typing import Annotated, Final, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from mqtt_dashboard.contract.policy import MAX_FILTERS, Grant, Role
 
@@ -14,11 +14,11 @@ SignInMode = Literal["anonymous", "required"]
 
 MIN_PASSWORD: Final = 12
 MAX_PASSWORD: Final = 256
-UserName = Annotated[
-    str, Meta(min_length=1, max_length=64, pattern=r"\A[A-Za-z0-9][A-Za-z0-9._@+-]*\Z")
-]
+USER_PATTERN: Final = r"\A[A-Za-z0-9][A-Za-z0-9._@+-]*\Z"
+LABEL_PATTERN: Final = r"\A[^\x00-\x1f\x7f]+\Z"
+UserName = Annotated[str, Meta(min_length=1, max_length=64, pattern=USER_PATTERN)]
 NewPassword = Annotated[str, Meta(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)]
-Label = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[^\x00-\x1f\x7f]+\Z")]
+Label = Annotated[str, Meta(min_length=1, max_length=64, pattern=LABEL_PATTERN)]
 FilterText = Annotated[str, Meta(min_length=1, max_length=1024)]
 Filters = Annotated[list[FilterText], Meta(max_length=MAX_FILTERS)]
 TokenLife = Annotated[int, Meta(ge=60, le=366 * 86400)]
@@ -49,7 +49,12 @@ class UserRecord(_Secretive, kw_only=True, frozen=True):
 
 
 class TokenRecord(_Secretive, kw_only=True, frozen=True):
-    """One API token; ``digest`` is the SHA-256 of its 256-bit secret, in hexadecimal."""
+    """One API token; ``digest`` is the SHA-256 of its 256-bit secret, in hexadecimal.
+
+    ``created_by`` is the maker's name for people. ``maker`` stands for exactly that one, with whose
+    rights it ends: ``user:<name>``, ``token:<id>`` or a provider's account. ``accounts``: it may
+    change users, tokens and sessions, as an administrator's session may.
+    """
 
     id: str
     label: str
@@ -60,6 +65,8 @@ class TokenRecord(_Secretive, kw_only=True, frozen=True):
     created_by: str
     read: tuple[str, ...] | None = None
     publish: tuple[str, ...] | None = None
+    maker: str | None = None
+    accounts: bool = False
 
 
 class SessionRecord(Struct, kw_only=True, frozen=True):
@@ -134,10 +141,36 @@ class SessionsReply(Struct, kw_only=True, frozen=True):
     sessions: list[SessionInfo]
 
 
+class HeldSession(Struct, kw_only=True, frozen=True):
+    """A session as administrators see it.
+
+    ``account`` is a user's name, or stands for somebody at the provider, who is shown as ``name``.
+    """
+
+    id: str
+    account: str
+    name: str
+    kind: IdentityKind
+    role: Role | None
+    created_at: float
+    expires_at: float
+    address: str
+    agent: str
+    current: bool
+
+
+class HeldSessionsReply(Struct, kw_only=True, frozen=True):
+    """``GET /api/sessions``: the newest first; ``more``: there are others that are not listed."""
+
+    sessions: list[HeldSession]
+    more: bool
+
+
 class UserInfo(Struct, kw_only=True, frozen=True):
     """A user as administrators see it; ``read`` and ``publish`` are ``null`` for the role's own.
 
-    ``last_sign_in`` is the last one with a password, ``null`` while there is none known.
+    ``last_sign_in`` is the last one with a password, ``null`` while there is none known. In the
+    answer to a change ``ended_tokens`` are the labels of the tokens that ended with it.
     """
 
     name: str
@@ -148,12 +181,14 @@ class UserInfo(Struct, kw_only=True, frozen=True):
     changed_at: float
     disabled: bool
     last_sign_in: float | None
+    ended_tokens: list[str] = field(default_factory=list)
 
 
 class UsersReply(Struct, kw_only=True, frozen=True):
-    """``GET /api/users``."""
+    """``GET /api/users``; ``ended_tokens`` as in `UserInfo`, in the answer to a removal."""
 
     users: list[UserInfo]
+    ended_tokens: list[str] = field(default_factory=list)
 
 
 class UserCreate(_Secretive, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -188,22 +223,28 @@ class TokenInfo(Struct, kw_only=True, frozen=True):
     expires_at: float
     created_by: str
     expired: bool
+    accounts: bool = False
 
 
 class TokensReply(Struct, kw_only=True, frozen=True):
-    """``GET /api/tokens``."""
+    """``GET /api/tokens``; ``ended_tokens``: those that a revoked one had made ended with it."""
 
     tokens: list[TokenInfo]
+    ended_tokens: list[str] = field(default_factory=list)
 
 
 class TokenCreate(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """``POST /api/tokens``; ``lifetime_s`` in seconds."""
+    """``POST /api/tokens``; ``lifetime_s`` in seconds.
+
+    ``accounts``: an administrator's token that may also change users, tokens and sessions.
+    """
 
     label: Label
     role: Role = "viewer"
     read: Filters | None = None
     publish: Filters | None = None
     lifetime_s: TokenLife = 90 * 86400
+    accounts: bool = False
 
 
 class TokenCreated(_Secretive, kw_only=True, frozen=True):

@@ -197,6 +197,11 @@ class RedisChannels:
         return f"{self.prefix}auth:sessions:{user}"
 
     @cached_property
+    def auth_accounts(self) -> str:
+        """Sorted set of the accounts that have sessions, by when the last one must end."""
+        return f"{self.prefix}auth:accounts"
+
+    @cached_property
     def auth_seen(self) -> str:
         """Hash user name -> Unix time of the last sign-in with a password."""
         return f"{self.prefix}auth:seen"

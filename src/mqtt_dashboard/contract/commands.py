@@ -1,6 +1,6 @@
 """Commands towards the bridge and their results; a document that does not fit is refused."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
@@ -8,7 +8,8 @@ from mqtt_dashboard.contract.messages import Encoding
 from mqtt_dashboard.contract.policy import CommandPolicy
 
 QoS = Literal[0, 1, 2]
-Identifier = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[A-Za-z0-9_.:-]+\Z")]
+IDENTIFIER_PATTERN: Final = r"\A[A-Za-z0-9_.:-]+\Z"
+Identifier = Annotated[str, Meta(min_length=1, max_length=64, pattern=IDENTIFIER_PATTERN)]
 TopicText = Annotated[str, Meta(min_length=1, max_length=65535)]
 
 CommandState = Literal["acked", "sent", "failed", "expired", "indeterminate"]

@@ -67,7 +67,11 @@ _TOPIC_HISTORY_QUERY: Final = (
         "Messages to return at most.",
         {"type": "integer", "minimum": 1, "maximum": 500, "default": 50},
     ),
-    Query("before", "Go on with older ones (`next` of the page before).", _TEXT),
+    Query(
+        "before",
+        "Go on with older ones (`next` of the page before).",
+        {"type": "string", "pattern": r"^[0-9]{1,20}-[0-9]{1,20}\.[0-9]{1,19}$"},
+    ),
 )
 _REFUSED: Final = ("Refused; the message says why.", api.ErrorReply)
 _FOREIGN: Final = ("The request names a foreign host or comes from a foreign page.", api.ErrorReply)

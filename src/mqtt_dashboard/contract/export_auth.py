@@ -7,6 +7,7 @@ from mqtt_dashboard.contract.api import ErrorReply
 from mqtt_dashboard.contract.routes import Query, Route
 
 _TEXT: Final[dict[str, Any]] = {"type": "string"}
+_ACCOUNT: Final[dict[str, Any]] = {"type": "string", "minLength": 1}
 _UNKNOWN: Final = ("Nobody known is asking: sign in.", ErrorReply)
 _FORBIDDEN: Final = ("The role or the filters do not allow it.", ErrorReply)
 _NO_SUCH: Final = ("There is none of that name.", ErrorReply)
@@ -168,6 +169,30 @@ ROUTES: Final[tuple[Route, ...]] = (
             409: ("Somebody changed that user meanwhile.", ErrorReply),
         },
         query=_USER,
+    ),
+    Route(
+        "get",
+        "/api/sessions",
+        "getHeldSessions",
+        "Everybody's sessions, the newest first; administrators only.",
+        {200: ("Sessions.", auth.HeldSessionsReply), 401: _UNKNOWN, 403: _FORBIDDEN},
+    ),
+    Route(
+        "delete",
+        "/api/sessions",
+        "endHeldSessions",
+        "End one session of an account, or all of them; administrators only.",
+        {
+            200: ("What is left.", auth.HeldSessionsReply),
+            400: ("No account is named.", ErrorReply),
+            401: _UNKNOWN,
+            403: _FORBIDDEN,
+            404: ("There is no such session.", ErrorReply),
+        },
+        query=(
+            Query("account", "Whose, as in the list.", _ACCOUNT, required=True),
+            Query("id", "The session to end; without it all of the account.", _TEXT),
+        ),
     ),
     Route(
         "get",

@@ -16,6 +16,8 @@ Role = Literal["viewer", "operator", "administrator"]
 MAX_FILTERS: Final = 64
 # No topic may hold U+0000, so a level made of it is in no filter: the hardest level to cover.
 FRESH: Final = "\0"
+# What is sent below it changes the broker itself: its users, its roles, its access control.
+CONTROL: Final = "$CONTROL"
 
 
 class Grant(Struct, kw_only=True, frozen=True):
@@ -65,29 +67,61 @@ RANK: Final[dict[Role, int]] = {"viewer": 0, "operator": 1, "administrator": 2}
 
 
 class CommandPolicy(Struct, kw_only=True, frozen=True):
-    """In whose name a command is sent, and what that name may publish to."""
+    """In whose name a command is sent, and what that name may publish to.
+
+    ``role`` is ``null`` from a dashboard of a release that did not send it.
+    """
 
     who: Annotated[str, Meta(min_length=1, max_length=128)]
     publish: Grant
+    role: Role | None = None
+
+    @property
+    def is_administrator(self) -> bool:
+        """Tell whether an administrator sends it; without a role only those had everything."""
+        return self.role == "administrator" or (self.role is None and self.publish.everything)
 
 
 def read_grant(role: Role, filters: Sequence[str] | None) -> Grant:
     """Return what may be read: the filters when given, else the role's default."""
-    return ROLE_READ[role] if filters is None else Grant(filters=tuple(filters))
+    return ROLE_READ[role] if filters is None else _granted(role, filters)
 
 
 def publish_grant(role: Role, filters: Sequence[str] | None) -> Grant:
     """Return what may be published to; a viewer publishes nothing, whatever filters it has."""
     if filters is None or role == "viewer":
         return ROLE_PUBLISH[role]
-    return Grant(filters=tuple(filters))
+    return _granted(role, filters)
+
+
+def _granted(role: Role, filters: Sequence[str]) -> Grant:
+    """Return the filters as a grant; records of before may name what only administrators get."""
+    return Grant(filters=tuple(one for one in filters if may_be_granted(role, one)))
+
+
+def may_be_granted(role: Role, topic_filter: str) -> bool:
+    """Tell whether a role may be given a filter at all: `$CONTROL` is for administrators only."""
+    return role == "administrator" or not controls_broker(topic_filter)
+
+
+def controls_broker(name: str) -> bool:
+    """Tell whether a topic, or what a filter matches, is below `$CONTROL`.
+
+    Only a first level that is spelt out reaches a `$` topic, so there is nothing else to look at.
+    In any letter case: how strictly a broker compares is not for us to know.
+    """
+    return name.partition("/")[0].upper() == CONTROL
 
 
 def command_refusal(policy: CommandPolicy | None, topic: str) -> str | None:
     """Return why a publish is not allowed; None when it is, or when no policy was sent along."""
-    if policy is None or policy.publish.allows(topic):
+    if policy is None:
         return None
-    return f"{policy.who} may publish to {policy.publish.in_words()}, not to this topic"
+    if not policy.publish.allows(topic):
+        return f"{policy.who} may publish to {policy.publish.in_words()}, not to this topic"
+    if controls_broker(topic) and not policy.is_administrator:
+        return f"{policy.who} is no administrator; only those may publish below {CONTROL}"
+    return None
 
 
 def union_contains(allowed: Iterable[str], wanted: str) -> bool:
@@ -106,8 +140,9 @@ def union_contains(allowed: Iterable[str], wanted: str) -> bool:
         return _all_match(filters, [_hardest(levels)])
     stem = _hardest(levels[:-1])
     deepest = max((one.count("/") + 1 for one in filters), default=0)
-    # From "#" standing for no level at all to one level more than any allowed filter has.
-    fewest = 0 if stem else 1
+    # From "#" standing for no level at all to one level more than any allowed filter has. No topic
+    # is empty, so in "#" and "/#" it stands for one level at least.
+    fewest = 0 if any(stem) or len(stem) > 1 else 1
     most = max(fewest, deepest + 1 - len(stem))
     return _all_match(filters, [stem + [FRESH] * more for more in range(fewest, most + 1)])
 

@@ -8,12 +8,14 @@ import logging
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any, Final
 
 import flask
 from gevent import monkey
 
 from flask_socketio import SocketIO
+from mqtt_dashboard.bus.connection import lets_strangers_in
 from mqtt_dashboard.bus.dashboard_orders import Bounds
 from mqtt_dashboard.bus.dashboard_store import DashboardStore
 from mqtt_dashboard.clock import Clock
@@ -35,6 +37,7 @@ from mqtt_dashboard.dashboard.interests import Interests
 from mqtt_dashboard.dashboard.loops import Loop
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.publisher import Publisher
+from mqtt_dashboard.dashboard.redis_door import RedisDoor
 from mqtt_dashboard.dashboard.results import ResultBoard, ResultFollower
 from mqtt_dashboard.dashboard.resume import Resumer
 from mqtt_dashboard.dashboard.routes import (
@@ -47,6 +50,7 @@ from mqtt_dashboard.dashboard.routes import (
     messages,
     oidc,
     openapi,
+    sessions,
     spa,
     system,
     tokens,
@@ -133,12 +137,16 @@ def create_app(
     bounds = Bounds(settings.command_limit, settings.command_bytes, settings.command_ttl)
     commander = Commander(store.orders, state, board, clock, counters, bounds)
     publisher = JudgedPublisher(
-        Publisher(commander, state, counters, settings.publish_timeout), commander, auditor
+        Publisher(commander, state, counters, settings.publish_timeout),
+        commander,
+        auditor,
+        identity.limits,
     )
     nudge = threading.Event()
     owner = f"dashboard-{uuid.uuid4().hex[:12]}"
     interests = Interests(store, state, clock, counters, owner, nudge)
     census = Census(store.history, fanout, counters, clock, owner)
+    door_of_redis = RedisDoor(store.settings, lets_strangers_in, clock, counters)
     heartbeat = Heartbeat(store, state, interests, counters, nudge)
     event_follower = EventFollower(store, state, fanout, counters, nudge)
     log_follower = LogFollower(store, fanout, counters)
@@ -150,7 +158,7 @@ def create_app(
         Loop("log", log_follower.turn, clock, counters, log_follower.failed),
         Loop("results", result_follower.turn, clock, counters, result_follower.failed),
         Loop("pulse", pulse.turn, clock, counters),
-        Loop("census", census.turn, clock, counters),
+        Loop("census", _both(door_of_redis.look, census.turn), clock, counters),
         Loop("frames", _flusher(fanout, stopping), clock, counters),
         Loop("sign-in", identity.turn, clock, counters),
     )
@@ -167,6 +175,7 @@ def create_app(
         commander=commander,
         auditor=auditor,
         census=census,
+        redis_door=door_of_redis,
         auth=identity,
         loops=loops,
     )
@@ -179,8 +188,9 @@ def create_app(
     answer_headers = headers(page.frame_ancestors)
     _register(app, parts, answer_headers)
     inner = SocketDoor(app.wsgi_app, identity.guard, counters, answer_headers)
+    addresses = identity.recognition.addresses
     app.wsgi_app = Gate(  # type: ignore[method-assign]
-        inner, door, counters, answer_headers, page.base_path
+        inner, door, counters, answer_headers, addresses, page.base_path
     )
     app.extensions[EXTENSION] = Worker(parts, interests, outlet, stopping)
     return app
@@ -228,6 +238,7 @@ def _register(app: flask.Flask, parts: Parts, answer_headers: dict[str, str]) ->
         auth,
         oidc,
         users,
+        sessions,
         tokens,
         audit,
     ):
@@ -235,6 +246,14 @@ def _register(app: flask.Flask, parts: Parts, answer_headers: dict[str, str]) ->
     app.register_blueprint(openapi.blueprint())
     app.register_blueprint(spa.blueprint())
     responses.install(app, parts.counters, answer_headers)
+
+
+def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    def turn() -> None:
+        first()
+        second()
+
+    return turn
 
 
 def _flusher(fanout: Fanout, stopping: threading.Event) -> Any:

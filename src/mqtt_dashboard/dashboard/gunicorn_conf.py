@@ -24,6 +24,10 @@ loglevel = "warning"
 proc_name = "mqtt-dashboard"
 # The header is refused unless it is exact; nothing here needs large requests lines.
 limit_request_line = 8190
+# Whose word counts for scheme and address is judged in one place, by TRUSTED_PROXIES; gunicorn
+# would believe whoever comes from this machine.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
 # Where the page is below a path is a setting (DASHBOARD_BASE_PATH), not a stranger's header.
 forwarder_headers = ""
 control_socket_disable = True

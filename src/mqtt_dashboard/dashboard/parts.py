@@ -16,6 +16,7 @@ from mqtt_dashboard.dashboard.commander import Commander
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.fanout import Fanout
 from mqtt_dashboard.dashboard.loops import Loop
+from mqtt_dashboard.dashboard.redis_door import RedisDoor
 from mqtt_dashboard.dashboard.state import ReadModel
 
 
@@ -35,6 +36,7 @@ class Parts:
     commander: Commander
     auditor: Auditor
     census: Census
+    redis_door: RedisDoor
     auth: AuthParts
     loops: tuple[Loop, ...]
 

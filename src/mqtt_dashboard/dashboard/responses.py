@@ -8,7 +8,7 @@ import msgspec
 from werkzeug.exceptions import HTTPException
 
 from mqtt_dashboard import logs
-from mqtt_dashboard.contract import codec
+from mqtt_dashboard.contract import codec, plain_words
 from mqtt_dashboard.contract.api import ErrorReply
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.errors import BusError, ContractError, TooManyAtOnceError
@@ -49,19 +49,13 @@ def read_body(kind: type[BodyT]) -> BodyT | flask.Response:
 
 
 def _invalid(body: bytes, message: str) -> flask.Response:
-    """Tell broken JSON (400) from a wrong field (422), which msgspec names as `$.field`."""
+    """Tell broken JSON (400) from a wrong field (422)."""
     try:
         codec.decode(body, dict[str, object])
     except ContractError:
         return refuse(400, "not_json", f"the body must be a JSON object: {message}")
-    _, _, path = message.partition("`$.")
-    name = path.partition("`")[0] or _quoted(message)
-    return refuse(422, "invalid", message, name or None)
-
-
-def _quoted(message: str) -> str:
-    """Return the field of "missing required field `x`" and "unknown field `x`"."""
-    return message.partition("field `")[2].partition("`")[0]
+    found = plain_words.told(message)
+    return refuse(422, "invalid", found.words, found.field)
 
 
 def install(app: flask.Flask, counters: Counters, answer_headers: Mapping[str, str]) -> None:

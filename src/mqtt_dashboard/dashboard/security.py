@@ -14,6 +14,7 @@ from mqtt_dashboard.config import LOOPBACK
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.api import ErrorReply
 from mqtt_dashboard.dashboard import intake
+from mqtt_dashboard.dashboard.auth.addresses import Addresses
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.wire import prepare_upgrade
 
@@ -94,10 +95,11 @@ class Door:
         if origin is not None:
             if self.origin_allowed(origin, environ):
                 return None
-            return (
-                f"the origin {origin!a} may not do this; "
-                "list it in DASHBOARD_ALLOWED_ORIGINS if it should"
-            )
+            if origin.lower() == f"https://{host}".lower():
+                told = "list the proxy that speaks https for this page in TRUSTED_PROXIES"
+            else:
+                told = "list it in DASHBOARD_ALLOWED_ORIGINS if it should"
+            return f"the origin {origin!a} may not do this; {told}"
         if environ.get("HTTP_SEC_FETCH_SITE", "none") not in {"same-origin", "none"}:
             return "another site's page may not do this"
         return None
@@ -112,16 +114,19 @@ class Gate:
         door: Door,
         counters: Counters,
         answer_headers: Mapping[str, str],
+        addresses: Addresses,
         base_path: str = "",
     ) -> None:
         self._app = app
         self._door = door
+        self._addresses = addresses
         self._counters = counters
         self._headers = answer_headers
         self._base_path = base_path
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Refuse with 403 or 415, or pass on."""
+        environ["wsgi.url_scheme"] = self._addresses.scheme(environ)
         refusal = self._door.refusal(environ)
         if refusal is not None:
             self._counters.add("requests_refused", "door")

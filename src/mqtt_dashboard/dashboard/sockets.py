@@ -16,12 +16,12 @@ from flask_socketio import SocketIO
 from mqtt_dashboard import logs
 from mqtt_dashboard.bus.shares import asking
 from mqtt_dashboard.clock import Clock
-from mqtt_dashboard.contract import codec, events, topics
+from mqtt_dashboard.contract import codec, events, plain_words, topics
 from mqtt_dashboard.contract.api import PublishReply, PublishRequest
 from mqtt_dashboard.contract.events import CreditReply, CreditRequest, FilterReply, FilterRequest
 from mqtt_dashboard.contract.orders import CommandWatch, CommandWatchReply
 from mqtt_dashboard.dashboard.auth.crowd import Crowd
-from mqtt_dashboard.dashboard.auth.principal import ForbiddenError, SignInError
+from mqtt_dashboard.dashboard.auth.principal import ForbiddenError, SignInError, TooManyError
 from mqtt_dashboard.dashboard.auth.publishing import JudgedPublisher
 from mqtt_dashboard.dashboard.commander import Commander, UnavailableError
 from mqtt_dashboard.dashboard.counters import Counters
@@ -234,7 +234,7 @@ class SocketHandlers:
                 if limited:
                     self._limit(sid)
                 reply = handler(sid, data)
-            except (RefusedError, SignInError, ForbiddenError) as error:
+            except (RefusedError, SignInError, ForbiddenError, TooManyError) as error:
                 self._counters.add("socket_requests_refused")
                 reply = refuse(data, str(error))
             except Exception:  # noqa: BLE001 - the edge: logged, counted, answered
@@ -265,7 +265,7 @@ def _converted(data: object, kind: type[RequestT]) -> RequestT:
     try:
         return msgspec.convert(data, kind)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise RefusedError(str(error)) from error
+        raise RefusedError(plain_words.sentence(str(error))) from error
 
 
 def _checked_filter(topic_filter: str) -> str:

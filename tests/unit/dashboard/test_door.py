@@ -70,3 +70,11 @@ def test_reading_needs_no_origin() -> None:
     """A plain GET from anywhere is answered; the browser keeps the answer from foreign pages."""
     environ = {**OWN, "REQUEST_METHOD": "GET", "HTTP_ORIGIN": "http://evil.example"}
     assert Door([], []).refusal(environ) is None
+
+
+def test_the_refusal_names_the_setting_that_helps() -> None:
+    """Our own page by https is foreign only because nobody listed its proxy; that is said."""
+    environ = {**OWN, "REQUEST_METHOD": "POST", "HTTP_ORIGIN": "https://127.0.0.1:8082"}
+    assert "TRUSTED_PROXIES" in str(Door([], []).refusal(environ))
+    environ["HTTP_ORIGIN"] = "https://evil.example"
+    assert "DASHBOARD_ALLOWED_ORIGINS" in str(Door([], []).refusal(environ))

@@ -13,7 +13,11 @@ export const people = {
   add: "Benutzer anlegen",
   edit: "{name} ändern",
   remove: "{name} entfernen",
-  removeAsk: "{name} entfernen? Alle Sitzungen enden sofort.",
+  removeAsk: "{name} entfernen? Alle Sitzungen und selbst ausgestellten Token enden sofort.",
+  removed: "{name} ist entfernt.",
+  endedTokens: "Diese API-Token endeten damit: {names}.",
+  forAccounts: "Auch für Benutzer und Token",
+  accounts: "Benutzer und Token",
   revokeAsk: "{name} widerrufen? Programme, die es benutzen, werden sofort getrennt.",
   signOut: "{name} überall abmelden",
   signOutAsk: "{name} überall abmelden? Offene Seiten werden getrennt; neu anmelden ist möglich.",
@@ -50,6 +54,10 @@ export const people = {
   since: "seit {time}",
   end: "Diese Sitzung beenden",
   endOthers: "Alle anderen beenden",
+  signedIn: "Wer angemeldet ist",
+  endOf: "Sitzung von {name} ({address}) beenden",
+  endAllOf: "Alle von {name} beenden",
+  moreSessions: "Es gibt mehr Sitzungen, als hier stehen.",
   anonymous:
     "Hier meldet sich niemand an, also gibt es keine Benutzer. Mit AUTH_MODE=required gibt es sie.",
   roleText: {

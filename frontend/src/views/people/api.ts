@@ -2,6 +2,7 @@
 
 import { call } from "@/auth/api";
 import type {
+  HeldSessionsReply,
   MeReply,
   Role,
   SessionsReply,
@@ -26,6 +27,14 @@ export const removeUser = (name: string) => call<UsersReply>("DELETE", `users/${
 
 export const signOutUser = (name: string) =>
   call<UserInfo>("DELETE", `users/${one(name)}/sessions`);
+
+export const heldSessions = () => call<HeldSessionsReply>("GET", "sessions");
+/** Without an id all sessions of the account end. */
+export const endHeldSessions = (account: string, id: string | null) =>
+  call<HeldSessionsReply>(
+    "DELETE",
+    `sessions?account=${one(account)}${id === null ? "" : `&id=${one(id)}`}`,
+  );
 
 export const tokens = () => call<TokensReply>("GET", "tokens");
 export const makeToken = (token: TokenCreate) => call<TokenCreated>("POST", "tokens", token);

@@ -19,7 +19,7 @@ from mqtt_dashboard.contract.auth import (
     UserInfo,
     UserRecord,
 )
-from mqtt_dashboard.contract.policy import Role
+from mqtt_dashboard.contract.policy import CONTROL, Role, may_be_granted
 from mqtt_dashboard.dashboard.auth.passwords import Passwords
 from mqtt_dashboard.dashboard.auth.principal import digest_of
 from mqtt_dashboard.errors import DashboardError, TopicError
@@ -67,7 +67,8 @@ class Accounts:
 
     def add(self, request: UserCreate) -> UserInfo:
         """Add a user."""
-        read, publish = checked(request.read, "read"), checked(request.publish, "publish")
+        read = checked(request.read, "read", request.role)
+        publish = checked(request.publish, "publish", request.role)
         record = self._record(request.name, request.role, request.password, read, publish)
         outcome = self._store.create_user(record)
         if outcome == "conflict":
@@ -78,13 +79,7 @@ class Accounts:
     def change(self, name: str, change: UserChange) -> UserInfo:
         """Change what is given; a new password ends all sessions of the user."""
         old = self._user(name)
-        fields: dict[str, Any] = {"changed_at": self._clock.now()}
-        if change.role is not UNSET:
-            fields["role"] = change.role
-        if change.read is not UNSET:
-            fields["read"] = checked(change.read, "read")
-        if change.publish is not UNSET:
-            fields["publish"] = checked(change.publish, "publish")
+        fields: dict[str, Any] = {"changed_at": self._clock.now(), **_rights(old, change)}
         if change.disabled is not UNSET:
             fields["disabled"] = change.disabled
             # Also those sessions end that would be good again after an administrator's mistake.
@@ -93,8 +88,10 @@ class Accounts:
             fields["password"] = self._passwords.hash(change.password)
             fields["generation"] = old.generation + 1
         new = msgspec.structs.replace(old, **fields)
-        _require(self._store.replace_user(old, new))
-        return user_info(new, self._store.all_seen().get(name))
+        ended = self._ended_with(new)
+        _require(self._store.replace_user(old, new, [one.id for one in ended]))
+        ended += self._end_late(new)
+        return user_info(new, self._store.all_seen().get(name), ended)
 
     def sign_out(self, name: str) -> UserInfo:
         """End all sessions of a user."""
@@ -103,16 +100,38 @@ class Accounts:
         _require(self._store.replace_user(old, new))
         return user_info(new, self._store.all_seen().get(name))
 
-    def remove(self, name: str) -> None:
-        """Remove a user; the last administrator stays."""
-        _require(self._store.remove_user(self._user(name)))
+    def remove(self, name: str) -> list[str]:
+        """Remove a user; the last administrator stays. Return the labels of tokens that ended."""
+        old = self._user(name)
+        gone = msgspec.structs.replace(old, disabled=True)
+        ended = self._ended_with(gone)
+        _require(self._store.remove_user(old, [one.id for one in ended]))
+        return [one.label for one in ended + self._end_late(gone)]
+
+    def consequences(self, name: str, change: UserChange | None) -> str:
+        """Say which tokens a change of a user ends, or its removal; for the record."""
+        old = self._store.user(name)
+        if old is None:
+            return ""
+        role = old.role if change is None or change.role is UNSET else change.role
+        out = change is None or change.disabled is True
+        new = msgspec.structs.replace(old, role=role, disabled=out or old.disabled)
+        labels = ", ".join(one.label for one in self._ended_with(new))
+        return f"ends the tokens {labels}" if labels else ""
 
     def tokens(self) -> list[TokenInfo]:
         """Return all tokens, without their secrets."""
         return [self._token_info(one) for one in self._store.tokens()]
 
-    def create_token(self, request: TokenCreate, created_by: str) -> tuple[str, TokenInfo]:
-        """Make a token; its text is returned here and kept nowhere."""
+    def create_token(
+        self, request: TokenCreate, created_by: str, maker: str | None = None
+    ) -> tuple[str, TokenInfo]:
+        """Make a token; its text is returned here and kept nowhere.
+
+        It ends with its maker, if there is one.
+        """
+        if request.accounts and request.role != "administrator":
+            raise AccountError("only an administrator's token may be for accounts", "accounts")
         identity, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
         now = self._clock.now()
         record = TokenRecord(
@@ -123,16 +142,35 @@ class Accounts:
             created_at=now,
             expires_at=now + request.lifetime_s,
             created_by=created_by,
-            read=checked(request.read, "read"),
-            publish=checked(request.publish, "publish"),
+            read=checked(request.read, "read", request.role),
+            publish=checked(request.publish, "publish", request.role),
+            maker=maker,
+            accounts=request.accounts,
         )
         _require(self._store.create_token(record))
         return f"{TOKEN_MARK}_{identity}_{secret}", self._token_info(record)
 
-    def revoke_token(self, identity: str) -> None:
-        """Remove a token."""
+    def revoke_token(self, identity: str) -> list[str]:
+        """Remove a token and those it made; return the labels of these."""
+        made = _made_by(self._store.tokens(), f"token:{identity}")
         if self._store.remove_token(identity) != "done":
             raise UnknownAccountError("there is no such token")
+        for one in made:
+            self._store.remove_token(one.id)
+        return [one.label for one in made]
+
+    def _ended_with(self, user: UserRecord) -> list[TokenRecord]:
+        """Return the tokens that cannot outlive a user's rights to make them."""
+        if user.role == "administrator" and not user.disabled:
+            return []
+        return _made_by(self._store.tokens(), f"user:{user.name}", user.name)
+
+    def _end_late(self, user: UserRecord) -> list[TokenRecord]:
+        """End what somebody made at the very moment when one was not to any more."""
+        late = self._ended_with(user)
+        for one in late:
+            self._store.remove_token(one.id)
+        return late
 
     def _user(self, name: str) -> UserRecord:
         record = self._store.user(name)
@@ -170,10 +208,13 @@ class Accounts:
             expires_at=record.expires_at,
             created_by=record.created_by,
             expired=record.expires_at <= self._clock.now(),
+            accounts=record.accounts,
         )
 
 
-def user_info(record: UserRecord, last_sign_in: float | None = None) -> UserInfo:
+def user_info(
+    record: UserRecord, last_sign_in: float | None = None, ended: Sequence[TokenRecord] = ()
+) -> UserInfo:
     """Return a user without its password."""
     return UserInfo(
         name=record.name,
@@ -184,10 +225,32 @@ def user_info(record: UserRecord, last_sign_in: float | None = None) -> UserInfo
         changed_at=record.changed_at,
         disabled=record.disabled,
         last_sign_in=last_sign_in,
+        ended_tokens=[one.label for one in ended],
     )
 
 
-def checked(filters: Sequence[str] | None, field: str) -> tuple[str, ...] | None:
+def _made_by(
+    tokens: Sequence[TokenRecord], maker: str, name: str | None = None
+) -> list[TokenRecord]:
+    """Return the tokens of a maker, and those that these made.
+
+    Records of an earlier release hold no more than the maker's name.
+    """
+    makers, found = {maker}, list[TokenRecord]()
+    while True:
+        more = [
+            one
+            for one in tokens
+            if one not in found
+            and (one.maker in makers or (one.maker is None and one.created_by == name))
+        ]
+        if not more:
+            return found
+        found += more
+        makers |= {f"token:{one.id}" for one in more}
+
+
+def checked(filters: Sequence[str] | None, field: str, role: Role) -> tuple[str, ...] | None:
     """Return valid filters without doubles; raise `AccountError` that names the wrong one."""
     if filters is None:
         return None
@@ -198,7 +261,23 @@ def checked(filters: Sequence[str] | None, field: str) -> tuple[str, ...] | None
             raise AccountError(f"{one!a}: {error}", field) from error
         if group is not None:
             raise AccountError(f"{one!a}: leave out $share/<group>/", field)
+        if not may_be_granted(role, one):
+            raise AccountError(f"{one!a}: only an administrator may have {CONTROL}", field)
     return tuple(dict.fromkeys(filters))
+
+
+def _rights(old: UserRecord, change: UserChange) -> dict[str, Any]:
+    """Return role and filters when one of them changes: not every role may have every filter."""
+    if change.role is UNSET and change.read is UNSET and change.publish is UNSET:
+        return {}
+    role = old.role if change.role is UNSET else change.role
+    read = old.read if change.read is UNSET else change.read
+    publish = old.publish if change.publish is UNSET else change.publish
+    return {
+        "role": role,
+        "read": checked(read, "read", role),
+        "publish": checked(publish, "publish", role),
+    }
 
 
 def _listed(filters: tuple[str, ...] | None) -> list[str] | None:

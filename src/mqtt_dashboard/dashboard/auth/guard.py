@@ -14,6 +14,7 @@ from mqtt_dashboard.dashboard.auth.addresses import bucket_of
 from mqtt_dashboard.dashboard.auth.limiting import RequestLimits
 from mqtt_dashboard.dashboard.auth.permissions import ROUTES, Permission
 from mqtt_dashboard.dashboard.auth.principal import (
+    ANONYMOUS,
     ForbiddenError,
     Principal,
     SignInError,
@@ -62,14 +63,25 @@ class Guard:
         try:
             principal = self._recognition.of(environ)
         except SignInError:
-            self._limits.count("address", address)
+            self._limits.count_address(address)
             raise
         if principal.kind == "anonymous":
-            self._limits.count("address", address)
+            self._limits.count_address(address)
         else:
-            self._limits.count("user", principal.name)
+            self._limits.count_user(principal.name, address)
         asking.set(principal.visitor)
         return principal
+
+    def known(self, environ: Environ) -> Principal | None:
+        """Return who sends a probe; None when nobody known does, or nobody can tell now."""
+        if not self._recognition.required:
+            return ANONYMOUS
+        if not self._recognition.is_shown_something(environ):
+            return None
+        try:
+            return self.recognise(environ)
+        except (SignInError, TooManyError, TooManyAtOnceError, BusError):
+            return None
 
     def _judge(self) -> None:
         rule = flask.request.url_rule
@@ -85,7 +97,7 @@ class Guard:
             if rule.rule not in PROBES:
                 address = self._recognition.addresses.of(flask.request.environ)
                 asking.set(bucket_of("address", address))
-                self._limits.count("address", address)
+                self._limits.count_address(address)
             return
         principal = self.recognise(flask.request.environ)
         flask.g.principal = principal
@@ -160,6 +172,10 @@ def check_role(principal: Principal, permission: Permission, target: str, audito
     role = permission.role
     if role is not None and not principal.has_role(role):
         reason = f"this needs the role {role}; {principal.name} is {principal.role}"
+        auditor.forbidden(principal, target, reason)
+        raise ForbiddenError(reason)
+    if permission is Permission.ACCOUNTS and not principal.accounts:
+        reason = f"{principal.name} was not made for accounts: sign in, or make a token that is"
         auditor.forbidden(principal, target, reason)
         raise ForbiddenError(reason)
 

@@ -1,9 +1,10 @@
-"""How many HTTP requests one user, or one address without a user, may send to this worker."""
+"""How much this worker takes in a minute: from one user, from one address, for one topic."""
 
 import math
 import time
+from typing import Final
 
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
@@ -11,21 +12,38 @@ from mqtt_dashboard.dashboard.auth.addresses import bucket_of
 from mqtt_dashboard.dashboard.auth.principal import TooManyError
 from mqtt_dashboard.dashboard.counters import Counters
 
+# What all users behind one address may send, as a multiple of what one may.
+USERS_PER_ADDRESS: Final = 10
+
 
 class RequestLimits:
     """A sliding window per bucket; the number of buckets is bounded, so memory is, too."""
 
-    def __init__(self, per_minute: int, counters: Counters) -> None:
-        self._item = RateLimitItemPerMinute(per_minute)
+    def __init__(self, per_minute: int, per_topic: int | None, counters: Counters) -> None:
+        self._each = RateLimitItemPerMinute(per_minute)
+        self._together = RateLimitItemPerMinute(per_minute * USERS_PER_ADDRESS)
+        self._topic = RateLimitItemPerMinute(per_topic or per_minute)
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._counters = counters
 
-    def count(self, kind: str, text: str) -> None:
-        """Count a request of a user or an address; raise `TooManyError` when it is one too many."""
-        bucket = bucket_of(kind, text)
-        if self._limiter.hit(self._item, bucket):
+    def count_address(self, address: str) -> None:
+        """Count a request of nobody known; raise `TooManyError` when it is one too many."""
+        self._count(self._each, bucket_of("address", address), "too many requests")
+
+    def count_user(self, name: str, address: str) -> None:
+        """Count a request of a user, and with those of all users at the same address."""
+        self._count(self._each, bucket_of("user", name), "too many requests")
+        where = bucket_of("address", address).replace("address", "users-at", 1)
+        self._count(self._together, where, "too many requests from your address")
+
+    def count_topic(self, topic: str) -> None:
+        """Count a publish, whoever sends it."""
+        self._count(self._topic, bucket_of("topic", topic), "too many publishes to this topic")
+
+    def _count(self, item: RateLimitItem, bucket: str, told: str) -> None:
+        if self._limiter.hit(item, bucket):
             return
         self._counters.add("requests_refused", "too_many")
-        reset = self._limiter.get_window_stats(self._item, bucket).reset_time
+        reset = self._limiter.get_window_stats(item, bucket).reset_time
         wait = max(1, math.ceil(reset - time.time()))
-        raise TooManyError(f"too many requests; {self._item.amount} a minute are allowed", wait)
+        raise TooManyError(f"{told}; {item.amount} a minute are allowed", wait)

@@ -6,6 +6,7 @@ no worker needs to be the one that was asked first, and strangers cannot fill an
 """
 
 import base64
+import binascii
 import hashlib
 import hmac
 import re
@@ -32,11 +33,12 @@ MAX_NAME: Final = 64
 MAX_CODE: Final = 4096
 # A page of ours: a path that cannot be read as another host, another folder or a route.
 PAGE: Final = re.compile(
-    r"\A/(?!/|api/|api\Z)(?!.*\.\.)[A-Za-z0-9._~%!$&'()*+,;=:@/-]*"
+    r"\A/(?!/|api/|api\Z)(?!(?i:.*(?:\.|%2e){2}))[A-Za-z0-9._~%!$&'()*+,;=:@/-]*"
     r"(\?[A-Za-z0-9._~%!$&'()*+,;=:@/?-]*)?\Z"
 )
 MAX_PAGE: Final = 1500
-COOKIE: Final = re.compile(r"\A([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{0,2400})\Z")
+# The secret, the page and, if there is one, what stands for the session that a new one replaces.
+COOKIE: Final = re.compile(r"\A([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{0,2400})(?:\.([0-9a-f]{64}))?\Z")
 
 Reason = Literal["denied", "expired", "no_role", "no_name", "invalid", "provider"]
 
@@ -79,8 +81,12 @@ class OidcSignIn:
         self._counters = counters
         self._validate = validate
 
-    def begin(self, page: str, redirect_uri: str) -> tuple[str, str]:
-        """Return what the browser's cookie keeps, and where to send the browser."""
+    def begin(self, page: str, redirect_uri: str, session: str | None = None) -> tuple[str, str]:
+        """Return what the browser's cookie keeps, and where to send the browser.
+
+        ``session`` is the digest of the one the browser has now: on the way back from another site
+        it does not send that cookie.
+        """
         try:
             metadata = self._provider.metadata()
         except ProviderError as error:
@@ -99,12 +105,12 @@ class OidcSignIn:
         }
         endpoint = metadata.authorization_endpoint
         joint = "&" if "?" in endpoint else "?"
-        kept = f"{secret}.{_text(safe_page(page).encode())}"
+        kept = f"{secret}.{_text(safe_page(page).encode())}{f'.{session}' if session else ''}"
         return kept, f"{endpoint}{joint}{urlencode(query, quote_via=quote)}"
 
     def finish(self, answer: Mapping[str, str], kept: str, visit: Visit) -> tuple[str, str]:
         """Return the secret of a new session and the page to show; raise `OidcError`."""
-        secret, page = self._under_way(kept, answer.get("state", ""))
+        secret, page, before = self._under_way(kept, answer.get("state", ""))
         problem, code = answer.get("error"), answer.get("code", "")
         if problem is not None:
             reason: Reason = "denied" if problem == "access_denied" else "provider"
@@ -114,6 +120,8 @@ class OidcSignIn:
         claims = self._claims(secret, code, answer.get("iss"), visit.redirect_uri)
         made = self._session(claims, visit)
         self._counters.add("sign_ins", "done")
+        if before is not None:
+            self._sign_in.end(before)
         return made, page
 
     def sign_out_at(self, redirect_uri: str) -> str | None:
@@ -133,15 +141,14 @@ class OidcSignIn:
         }
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query, quote_via=quote)}"
 
-    def _under_way(self, kept: str, state: str) -> tuple[str, str]:
+    def _under_way(self, kept: str, state: str) -> tuple[str, str, str | None]:
         parts = COOKIE.match(kept)
         if parts is None:
             raise self._failed("expired", "this browser has no sign-in under way")
         expected = _derived(parts[1], "state")
         if not hmac.compare_digest(state.encode(errors="replace"), expected.encode()):
             raise self._failed("expired", "the answer belongs to another sign-in (state)")
-        padded = parts[2] + "=" * (-len(parts[2]) % 4)
-        return parts[1], safe_page(base64.urlsafe_b64decode(padded).decode("ascii", "replace"))
+        return parts[1], _page_of(parts[2]), parts[3]
 
     def _claims(
         self, secret: str, code: str, issuer: str | None, redirect_uri: str
@@ -201,6 +208,15 @@ class OidcSignIn:
 def safe_page(page: str) -> str:
     """Return the page to come back to; the first page when that could lead anywhere else."""
     return page if len(page) <= MAX_PAGE and PAGE.match(page) else "/"
+
+
+def _page_of(packed: str) -> str:
+    """Return the page that a cookie names; cookies are whatever the browser's owner likes."""
+    try:
+        page = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))
+    except binascii.Error:
+        return "/"
+    return safe_page(page.decode("ascii", "replace"))
 
 
 def _is_name(name: str) -> bool:

@@ -15,6 +15,7 @@ from mqtt_dashboard.dashboard.auth.accounts import Accounts
 from mqtt_dashboard.dashboard.auth.crowd import Crowd
 from mqtt_dashboard.dashboard.auth.founding import Founding
 from mqtt_dashboard.dashboard.auth.guard import Guard
+from mqtt_dashboard.dashboard.auth.held_sessions import HeldSessions
 from mqtt_dashboard.dashboard.auth.limiting import RequestLimits
 from mqtt_dashboard.dashboard.auth.oidc import OidcSignIn
 from mqtt_dashboard.dashboard.auth.oidc_http import ProviderHttp
@@ -32,9 +33,11 @@ class AuthParts:
     settings: AuthSettings
     store: AuthStore
     recognition: Recognition
+    limits: RequestLimits
     guard: Guard
     crowd: Crowd
     accounts: Accounts
+    held_sessions: HeldSessions
     sign_in: SignIn
     founding: Founding
     oidc: OidcSignIn | None
@@ -67,6 +70,7 @@ def build(
     passwords = Passwords()
     accounts = Accounts(store, passwords, clock)
     sign_in = SignIn(store, passwords, auth, clock, counters)
+    limits = RequestLimits(auth.requests_per_minute, auth.publishes_per_topic, counters)
     oidc = None
     if recognition.required and auth.oidc_issuer is not None:
         # Only here, because the cryptography it needs is a tenth of a worker's memory.
@@ -78,11 +82,11 @@ def build(
         settings=auth,
         store=store,
         recognition=recognition,
-        guard=Guard(
-            recognition, RequestLimits(auth.requests_per_minute, counters), counters, auditor
-        ),
+        limits=limits,
+        guard=Guard(recognition, limits, counters, auditor),
         crowd=Crowd(store, recognition, clock, counters, auditor, cut, stopping),
         accounts=accounts,
+        held_sessions=HeldSessions(store, recognition.realm),
         sign_in=sign_in,
         founding=Founding(accounts, auth.admin_password, sys.stderr, required=recognition.required),
         oidc=oidc,

@@ -11,23 +11,35 @@ from mqtt_dashboard.contract.policy import Role
 
 
 class Permission(Enum):
-    """What one must be to use a route or an event; the value is the least role, if one."""
+    """What one must be to use a route or an event."""
 
     PUBLIC = "public"
     VIEW = "viewer"
     OPERATE = "operator"
     ADMINISTER = "administrator"
+    # An administrator, and no token unless it was made for this.
+    ACCOUNTS = "accounts"
 
     @property
     def role(self) -> Role | None:
         """Return the least role; None when nobody needs to be known."""
-        return None if self is Permission.PUBLIC else self.value
+        return _LEAST[self]
+
+
+_LEAST: Final[dict[Permission, Role | None]] = {
+    Permission.PUBLIC: None,
+    Permission.VIEW: "viewer",
+    Permission.OPERATE: "operator",
+    Permission.ADMINISTER: "administrator",
+    Permission.ACCOUNTS: "administrator",
+}
 
 
 _PUBLIC: Final = Permission.PUBLIC
 _VIEW: Final = Permission.VIEW
 _OPERATE: Final = Permission.OPERATE
 _ADMINISTER: Final = Permission.ADMINISTER
+_ACCOUNTS: Final = Permission.ACCOUNTS
 
 ROUTES: Final[dict[str, Permission]] = {
     # The page itself holds nothing secret; it asks /api/auth/me what to show.
@@ -66,14 +78,16 @@ ROUTES: Final[dict[str, Permission]] = {
     "GET /api/audit/verify": _ADMINISTER,
     "GET /api/commands/<command_id>": _VIEW,
     "GET /api/system": _OPERATE,
-    "GET /api/users": _ADMINISTER,
-    "POST /api/users": _ADMINISTER,
-    "PATCH /api/users/<name>": _ADMINISTER,
-    "DELETE /api/users/<name>": _ADMINISTER,
-    "DELETE /api/users/<name>/sessions": _ADMINISTER,
-    "GET /api/tokens": _ADMINISTER,
-    "POST /api/tokens": _ADMINISTER,
-    "DELETE /api/tokens/<identity>": _ADMINISTER,
+    "GET /api/users": _ACCOUNTS,
+    "POST /api/users": _ACCOUNTS,
+    "PATCH /api/users/<name>": _ACCOUNTS,
+    "DELETE /api/users/<name>": _ACCOUNTS,
+    "DELETE /api/users/<name>/sessions": _ACCOUNTS,
+    "GET /api/sessions": _ACCOUNTS,
+    "DELETE /api/sessions": _ACCOUNTS,
+    "GET /api/tokens": _ACCOUNTS,
+    "POST /api/tokens": _ACCOUNTS,
+    "DELETE /api/tokens/<identity>": _ACCOUNTS,
 }
 
 EVENTS: Final[dict[str, Permission]] = {

@@ -40,7 +40,8 @@ class Principal:
 
     ``session`` is the digest of a session, ``token`` the id of an API token; either can be
     revoked. ``expires_at`` is a Unix time, ``address`` where the request came from. ``owner``
-    stands for a provider's subject: names there can change hands.
+    stands for a provider's subject: names there can change hands. ``accounts``: may change users,
+    tokens and sessions if the role allows it, as all but most tokens may.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Principal:
     expires_at: float | None = None
     address: str | None = field(default=None, compare=False)
     owner: str | None = None
+    accounts: bool = True
 
     @property
     def account(self) -> str:
@@ -65,6 +67,13 @@ class Principal:
         if self.kind == "anonymous":
             return bucket_of("address", self.address or "")
         return f"user:{self.account}"
+
+    @property
+    def maker(self) -> str:
+        """Return what stands for this one in what one makes, and for nobody else."""
+        if self.token is not None:
+            return f"token:{self.token}"
+        return self.owner or f"user:{self.name}"
 
     def has_role(self, role: Role) -> bool:
         """Tell whether this one has at least a role."""
@@ -90,7 +99,7 @@ class Principal:
 
     def policy(self) -> CommandPolicy:
         """Return what the bridge checks again."""
-        return CommandPolicy(who=self.name, publish=self.publish)
+        return CommandPolicy(who=self.name, publish=self.publish, role=self.role)
 
 
 def make(

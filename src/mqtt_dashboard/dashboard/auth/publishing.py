@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from mqtt_dashboard.contract.api import PublishReply, PublishRequest
 from mqtt_dashboard.contract.orders import CommandRecord, CommandRequest
 from mqtt_dashboard.dashboard.audit import Auditor
+from mqtt_dashboard.dashboard.auth.limiting import RequestLimits
 from mqtt_dashboard.dashboard.auth.principal import ForbiddenError, Principal
 from mqtt_dashboard.dashboard.commander import Commander, KeyTakenError, UnavailableError
 from mqtt_dashboard.dashboard.publisher import Publisher
@@ -16,7 +17,14 @@ from mqtt_dashboard.errors import BusError, FieldRefusedError
 class JudgedPublisher:
     """The way to `Publisher` and `Commander` for everything that comes from outside."""
 
-    def __init__(self, publisher: Publisher, commander: Commander, auditor: Auditor) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        commander: Commander,
+        auditor: Auditor,
+        limits: RequestLimits,
+    ) -> None:
+        self._limits = limits
         self._publisher = publisher
         self._commander = commander
         self._auditor = auditor
@@ -61,6 +69,7 @@ class JudgedPublisher:
         except ForbiddenError as error:
             self._auditor.refused_publish(who, request, str(error))
             raise
+        self._limits.count_topic(request.topic)
         identity = uuid.uuid4().hex
         try:
             self._auditor.publishing(who, request, identity)

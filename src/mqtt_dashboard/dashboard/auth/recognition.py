@@ -27,6 +27,9 @@ from mqtt_dashboard.errors import BusError, ContractError
 Environ = dict[str, Any]
 
 TOKEN: Final = re.compile(rf"\A{TOKEN_MARK}_([0-9a-f]{{16}})_([A-Za-z0-9_-]{{43}})\Z")
+# A token of ours, well formed or not; others' credentials are none of our business.
+OURS: Final = re.compile(rf"\Abearer\s+{TOKEN_MARK}_", re.IGNORECASE)
+TOKEN_TOLD: Final = "send a token as `Authorization: Bearer mqd_…`"  # noqa: S105 - words
 SECRET: Final = re.compile(r"\A[A-Za-z0-9_-]{43}\Z")
 PROXY_NAME: Final = re.compile(r"\A[^\x00-\x1f\x7f]{1,64}\Z")
 
@@ -41,7 +44,7 @@ class Recognition:
         self._auth = auth
         self._clock = clock
         self._port = settings.port
-        self._realm = realm_of(auth) if auth.oidc_issuer else None
+        self.realm = realm_of(auth) if auth.oidc_issuer else None
         self.required = settings.sign_in
         self.addresses = Addresses(auth.trusted_proxies)
 
@@ -53,15 +56,25 @@ class Recognition:
         if not self.required:
             return ANONYMOUS
         authorization = environ.get("HTTP_AUTHORIZATION")
-        if authorization is not None:
+        if authorization is not None and OURS.match(str(authorization)):
             return self._by_token(str(authorization))
+        # What else is passed on may be the proxy's own, or left from an earlier visit.
+        told = "sign in first" if authorization is None else TOKEN_TOLD
         secret = self.session_secret(environ)
         if secret is not None:
-            return self._by_session(digest_of(secret))
+            try:
+                return self._by_session(digest_of(secret))
+            except SignInError as error:
+                told = str(error)
         found = self._by_proxy(environ)
         if found is None:
-            raise SignInError("sign in first")
+            raise SignInError(told)
         return found
+
+    def is_shown_something(self, environ: Environ) -> bool:
+        """Tell whether a request claims to be somebody's, without asking whether that is so."""
+        ours = OURS.match(str(environ.get("HTTP_AUTHORIZATION", ""))) is not None
+        return ours or self.session_secret(environ) is not None or bool(self._named(environ))
 
     def again(self, principal: Principal) -> Principal | None:
         """Return somebody recognised before as that one is now; None when no more."""
@@ -105,7 +118,7 @@ class Recognition:
         scheme, _, text = authorization.partition(" ")
         parts = TOKEN.match(text.strip())
         if scheme.lower() != "bearer" or parts is None:
-            raise SignInError("send a token as `Authorization: Bearer mqd_…`")
+            raise SignInError(TOKEN_TOLD)
         record = self._store.token(parts[1])
         known = "" if record is None else record.digest
         if not hmac.compare_digest(digest_of(parts[2]), known):
@@ -118,7 +131,8 @@ class Recognition:
         if record.expires_at <= self._clock.now():
             raise SignInError("this token has expired")
         made = make(f"token:{record.label}", record.role, "token", (record.read, record.publish))
-        return _with(made, token=record.id, expires_at=record.expires_at)
+        facts = {"expires_at": record.expires_at, "accounts": record.accounts}
+        return _with(made, token=record.id, **facts)
 
     def _by_session(self, digest: str) -> Principal:
         found = self._store.sessions.resolve(digest, self._auth.session_idle_s)
@@ -136,17 +150,21 @@ class Recognition:
     def _by_provider(self, digest: str, session: SessionRecord) -> Principal:
         """Return who came through the provider, while the settings are those of that sign-in."""
         late = session.expires_at <= self._clock.now()
-        if session.realm != self._realm or session.role is None or session.name is None or late:
+        if session.realm != self.realm or session.role is None or session.name is None or late:
             raise SignInError("you were signed out; sign in again")
         made = make(session.name, session.role, session.kind)
         return _with(made, session=digest, expires_at=session.expires_at, owner=session.user)
 
     def _by_proxy(self, environ: Environ) -> Principal | None:
+        name = self._named(environ)
+        return self._proxy_principal(name) if PROXY_NAME.match(name) else None
+
+    def _named(self, environ: Environ) -> str:
+        """Return whom a trusted proxy names; empty when none does."""
         header = self._auth.proxy_user_header
         if header is None or not self.addresses.from_proxy(environ):
-            return None
-        name = str(environ.get(f"HTTP_{header.upper().replace('-', '_')}", ""))
-        return self._proxy_principal(name) if PROXY_NAME.match(name) else None
+            return ""
+        return str(environ.get(f"HTTP_{header.upper().replace('-', '_')}", ""))
 
     def _proxy_principal(self, name: str) -> Principal:
         user = self._store.user(name)

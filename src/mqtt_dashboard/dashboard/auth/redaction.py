@@ -5,7 +5,7 @@ statistics of the broker are for everybody.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -13,9 +13,15 @@ from msgspec import Struct
 from mqtt_dashboard.contract import codec, events
 from mqtt_dashboard.contract.api import BrokerStatusReply, ClientsReply
 from mqtt_dashboard.contract.messages import ClientInfo, ClientsUpdate, TopicsUpdate
-from mqtt_dashboard.contract.policy import Grant
+from mqtt_dashboard.contract.policy import Grant, Role
+from mqtt_dashboard.contract.system import SystemReply
 from mqtt_dashboard.dashboard.auth.principal import Principal
 from mqtt_dashboard.dashboard.counters import Counters
+
+ClientsT = TypeVar("ClientsT", ClientsReply, ClientsUpdate)
+
+OPERATOR: Final[Role] = "operator"
+ACCOUNTS_HIDDEN: Final = "the broker's accounts are shown to operators"
 
 
 def status(reply: BrokerStatusReply, grant: Grant) -> BrokerStatusReply:
@@ -27,14 +33,25 @@ def status(reply: BrokerStatusReply, grant: Grant) -> BrokerStatusReply:
     return msgspec.structs.replace(reply, bridge=bridge)
 
 
-def clients(reply: ClientsReply, grant: Grant) -> ClientsReply:
-    """Return the clients; of what they subscribe to, only what may be read."""
-    return msgspec.structs.replace(reply, clients=_clients(reply.clients, grant))
+def clients(document: ClientsT, who: Principal) -> ClientsT:
+    """Return the clients; of what they subscribe to, only what may be read.
+
+    The broker's accounts with their roles and groups are for whoever operates it.
+    """
+    shown = msgspec.structs.replace(document, clients=_clients(document.clients, who.read))
+    if who.has_role(OPERATOR):
+        return shown
+    return msgspec.structs.replace(
+        shown, accounts=None, accounts_total=None, accounts_hint=ACCOUNTS_HIDDEN
+    )
 
 
-def clients_update(update: ClientsUpdate, grant: Grant) -> ClientsUpdate:
-    """Return the clients; of what they subscribe to, only what may be read."""
-    return msgspec.structs.replace(update, clients=_clients(update.clients, grant))
+def system(reply: SystemReply, grant: Grant) -> SystemReply:
+    """Return the system; how many topics there are is unknown to who may not read all."""
+    if grant.unrestricted or reply.redis is None:
+        return reply
+    redis = msgspec.structs.replace(reply.redis, topics=None)
+    return msgspec.structs.replace(reply, redis=redis)
 
 
 def topics_update(update: TopicsUpdate, grant: Grant) -> TopicsUpdate:
@@ -111,13 +128,13 @@ class RedactingOutlet:
         if event == events.COMMAND_RESULT:
             self._send_result(sids, document)
             return
-        groups: dict[Grant, list[str]] = {}
+        groups: dict[tuple[Grant, Role], tuple[Principal, list[str]]] = {}
         for sid in sids:
-            principal = self._reader(sid)
-            if principal is not None:
-                groups.setdefault(principal.read, []).append(sid)
-        for grant, members in groups.items():
-            shown = document if grant.unrestricted else self._redacted(event, document, grant)
+            who = self._reader(sid)
+            if who is not None:
+                groups.setdefault((who.read, who.role), (who, []))[1].append(sid)
+        for who, members in groups.values():
+            shown = self._shown(event, document, who)
             if shown is not None:
                 self._inner.send(members, event, shown)
 
@@ -136,13 +153,19 @@ class RedactingOutlet:
         """Close a viewer's connection at once."""
         self._inner.cut(sid)
 
-    def _redacted(self, event: str, document: bytes, grant: Grant) -> bytes | None:
+    def _shown(self, event: str, document: bytes, who: Principal) -> bytes | None:
+        if event == events.CLIENTS_UPDATE and not (
+            who.read.unrestricted and who.has_role(OPERATOR)
+        ):
+            return codec.encode(clients(codec.decode(document, ClientsUpdate), who))
+        if who.read.unrestricted:
+            return document
         redact = _REDACTED.get(event)
         if redact is not None:
-            return redact(document, grant)
+            return redact(document, who.read)
         if event == events.MQTT_MESSAGES:
             frame = msgspec.json.decode(document, type=_FrameTopics)
-            if not all(grant.allows(one.topic) for one in frame.messages):
+            if not all(who.read.allows(one.topic) for one in frame.messages):
                 self._counters.add("viewer_frames_forbidden")
                 return None
         return document
@@ -152,16 +175,11 @@ def _status(document: bytes, grant: Grant) -> bytes:
     return codec.encode(status(codec.decode(document, BrokerStatusReply), grant))
 
 
-def _clients_event(document: bytes, grant: Grant) -> bytes:
-    return codec.encode(clients_update(codec.decode(document, ClientsUpdate), grant))
-
-
 def _topics_event(document: bytes, grant: Grant) -> bytes:
     return codec.encode(topics_update(codec.decode(document, TopicsUpdate), grant))
 
 
 _REDACTED: Final[dict[str, Callable[[bytes, Grant], bytes]]] = {
     events.BROKER_STATUS: _status,
-    events.CLIENTS_UPDATE: _clients_event,
     events.TOPICS_UPDATE: _topics_event,
 }

@@ -43,8 +43,7 @@ class SignIn:
 
     def login(self, request: LoginRequest, address: str, agent: str) -> tuple[str, SessionRecord]:
         """Return the secret of a new session; raise `SignInError` or `TooManyError`."""
-        buckets = (bucket_of("name", request.name), bucket_of("address", address))
-        self._hold_back(buckets)
+        self._hold_back(request.name, address)
         user = self._store.user(request.name)
         if not self._passwords.fits(None if user is None else user.password, request.password):
             self._counters.add("sign_ins", "refused")
@@ -54,8 +53,7 @@ class SignIn:
         if user.disabled:
             self._counters.add("sign_ins", "disabled")
             raise SignInError("this user is disabled; an administrator can change that")
-        for bucket in buckets:
-            self._store.sessions.forgive(bucket)
+        self._pardon(user.name, address)
         self._counters.add("sign_ins", "done")
         self._store.seen(user.name, self._clock.now())
         return self.begin(user, address, agent)
@@ -88,21 +86,39 @@ class SignIn:
         )
         return secret, session
 
+    def end(self, digest: str) -> None:
+        """End a session, whoever's it is; fine also when there is none any more."""
+        found = self._store.sessions.resolve(digest, self._settings.session_idle_s)
+        if found is not None:
+            self._store.sessions.end(digest, found[0].user)
+
     def check_password(self, name: str, password: str, address: str) -> None:
         """Raise `SignInError` unless a password is that of a user; counted as an attempt."""
-        buckets = (bucket_of("name", name), bucket_of("address", address))
-        self._hold_back(buckets)
+        self._hold_back(name, address)
         user = self._store.user(name)
         if not self._passwords.fits(None if user is None else user.password, password):
             self._counters.add("sign_ins", "refused")
             raise SignInError("the old password is wrong")
-        self._store.sessions.forgive(buckets[0])
+        self._pardon(name, address)
 
-    def _hold_back(self, buckets: tuple[str, str]) -> None:
-        for bucket, limits in zip(buckets, (NAME_LIMITS, ADDRESS_LIMITS), strict=True):
-            wait = self._store.sessions.attempt(bucket, *limits)
+    def _hold_back(self, name: str, address: str) -> None:
+        """Raise `TooManyError` when it is too early; the address first.
+
+        From an address that has to wait nothing is counted against a name, else whoever guesses
+        there could lock somebody out elsewhere.
+        """
+        for kind, text, limits in (
+            ("address", address, ADDRESS_LIMITS),
+            ("name", name, NAME_LIMITS),
+        ):
+            wait = self._store.sessions.attempt(bucket_of(kind, text), *limits)
             if wait:
                 self._counters.add("sign_ins", "held_back")
                 raise TooManyError(
                     f"too many attempts to sign in; try again in {wait} s", retry_after=wait
                 )
+
+    def _pardon(self, name: str, address: str) -> None:
+        """Forget the failures of a name; of an address only this attempt, which was none."""
+        self._store.sessions.forgive(bucket_of("name", name))
+        self._store.sessions.take_back(bucket_of("address", address))

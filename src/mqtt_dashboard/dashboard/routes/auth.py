@@ -13,6 +13,7 @@ from mqtt_dashboard.contract.auth import (
 )
 from mqtt_dashboard.dashboard import bodies
 from mqtt_dashboard.dashboard.auth.guard import current
+from mqtt_dashboard.dashboard.auth.held_sessions import public_id
 from mqtt_dashboard.dashboard.auth.principal import (
     ForbiddenError,
     Principal,
@@ -22,8 +23,6 @@ from mqtt_dashboard.dashboard.auth.principal import (
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.responses import refuse, reply
 from mqtt_dashboard.dashboard.routes.oidc import record_sign_in, redirect_uri, set_cookie
-
-PUBLIC_ID_CHARACTERS = 16
 
 
 def blueprint(parts: Parts) -> flask.Blueprint:
@@ -117,7 +116,7 @@ class Desk:
             SessionsReply(
                 sessions=[
                     SessionInfo(
-                        id=digest[:PUBLIC_ID_CHARACTERS],
+                        id=public_id(digest),
                         created_at=session.created_at,
                         expires_at=session.expires_at,
                         address=session.address,
@@ -136,8 +135,7 @@ class Desk:
         chosen = [
             digest
             for digest, _ in known
-            if digest[:PUBLIC_ID_CHARACTERS] == wanted
-            or (wanted is None and digest != principal.session)
+            if public_id(digest) == wanted or (wanted is None and digest != principal.session)
         ]
         if wanted is not None and not chosen:
             return refuse(404, "not_found", "you have no such session", "id")

@@ -14,6 +14,6 @@ def blueprint(parts: Parts) -> flask.Blueprint:
 
     @routes.get("/api/clients")
     def clients() -> flask.Response:
-        return reply(redaction.clients(parts.state.client_list(), current().read))
+        return reply(redaction.clients(parts.state.client_list(), current()))
 
     return routes

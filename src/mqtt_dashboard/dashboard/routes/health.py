@@ -9,11 +9,18 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from mqtt_dashboard import __version__
-from mqtt_dashboard.contract.api import Health, HealthReply, ProbeReply, WebsocketHealth
+from mqtt_dashboard.contract.api import (
+    Health,
+    HealthReply,
+    ProbeReply,
+    RedisHealth,
+    WebsocketHealth,
+)
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.responses import reply
 
 SERVICE = "mqtt-dashboard"
+HIDDEN = "what is wrong is told to operators: sign in, or send a token"
 
 
 def blueprint(parts: Parts) -> flask.Blueprint:
@@ -30,16 +37,17 @@ def blueprint(parts: Parts) -> flask.Blueprint:
         status: Health = "degraded" if problems else "healthy"
         if redis.status != "up" or any(loop.hung() for loop in parts.loops):
             status = "unhealthy"
+        told = _is_told(parts)
         document = HealthReply(
             status=status,
             service=SERVICE,
-            version=__version__,
-            redis=redis,
+            version=__version__ if told else None,
+            redis=redis if told else RedisHealth(status=redis.status),
             websocket=WebsocketHealth(
                 status="down" if loops else "up",
-                connected_clients=parts.fanout.viewer_count(),
+                connected_clients=parts.fanout.viewer_count() if told else None,
             ),
-            problems=problems,
+            problems=problems if told else _hidden(problems),
         )
         return reply(document, 503 if status == "unhealthy" else 200)
 
@@ -50,7 +58,8 @@ def blueprint(parts: Parts) -> flask.Blueprint:
 
     @routes.get("/readyz")
     def readiness() -> flask.Response:
-        return _probe(_data_problems(parts) + _loop_problems(parts))
+        problems = _data_problems(parts) + _loop_problems(parts)
+        return _probe(problems if _is_told(parts) else _hidden(problems))
 
     @routes.get("/metrics")
     def metrics() -> flask.Response:
@@ -89,6 +98,19 @@ class WorkerCollector(Collector):
 
 def _number(value: bool | None) -> int:
     return -1 if value is None else int(value)
+
+
+def _is_told(parts: Parts) -> bool:
+    """Tell whether an operator asks; while Redis is away nobody can be known to be one."""
+    recognition = parts.auth.recognition
+    if recognition.required and parts.state.redis_health().status != "up":
+        return False
+    who = parts.auth.guard.known(flask.request.environ)
+    return who is not None and who.has_role("operator")
+
+
+def _hidden(problems: list[str]) -> list[str]:
+    return [HIDDEN] if problems else []
 
 
 def _probe(problems: list[str]) -> flask.Response:

@@ -42,8 +42,10 @@ class Gateway:
         if self._auth.oidc is None:
             return _no_provider()
         page = safe_page(flask.request.args.get("next", "/"))
+        now = self._auth.recognition.session_secret(flask.request.environ)
+        session = None if now is None else digest_of(now)
         try:
-            kept, location = self._auth.oidc.begin(page, redirect_uri(self._auth))
+            kept, location = self._auth.oidc.begin(page, redirect_uri(self._auth), session)
         except OidcError as error:
             return _to_page(f"/?sign_in={error.reason}")
         answer = _redirect(location)

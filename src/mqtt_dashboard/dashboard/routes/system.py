@@ -1,9 +1,12 @@
 """The system of ourselves, for whoever operates it."""
 
 import flask
+import msgspec
 
 from mqtt_dashboard import about
-from mqtt_dashboard.contract.system import SystemReply, WorkerReport
+from mqtt_dashboard.contract.system import RedisFacts, SystemReply, WorkerReport
+from mqtt_dashboard.dashboard.auth import redaction
+from mqtt_dashboard.dashboard.auth.guard import current
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.responses import reply
 from mqtt_dashboard.errors import BusError
@@ -15,7 +18,7 @@ def blueprint(parts: Parts) -> flask.Blueprint:
 
     @routes.get("/api/system")
     def system() -> flask.Response:
-        return reply(_system(parts))
+        return reply(redaction.system(_system(parts), current().read))
 
     return routes
 
@@ -25,7 +28,7 @@ def _system(parts: Parts) -> SystemReply:
     redis, bridge, problem = None, None, None
     workers = [own]
     try:
-        redis = history.redis_facts()
+        redis = _with_door(history.redis_facts(), parts.redis_door.warning)
         bridge = history.bridge_about()
         others = history.workers(parts.clock.now())
         workers = [own, *(one for one in others if one.name != own.name)]
@@ -45,6 +48,12 @@ def _system(parts: Parts) -> SystemReply:
         commands_durable=parts.state.durability.durable,
         commands_durable_reason=parts.state.durability.reason,
     )
+
+
+def _with_door(facts: RedisFacts, warning: str | None) -> RedisFacts:
+    if warning is None:
+        return facts
+    return msgspec.structs.replace(facts, warnings=[warning, *facts.warnings])
 
 
 def _lag(parts: Parts, workers: list[WorkerReport]) -> int | None:

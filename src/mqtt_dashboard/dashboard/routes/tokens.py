@@ -24,13 +24,14 @@ def blueprint(parts: Parts) -> flask.Blueprint:
     def create() -> flask.Response:
         request = bodies.read(TokenCreate)
         with parts.auditor.deed(current(), "token_add", request.label, f"role {request.role}"):
-            text, info = accounts.create_token(request, current().name)
+            who = current()
+            text, info = accounts.create_token(request, who.name, who.maker)
         return reply(TokenCreated(token=text, info=info), 201)
 
     @routes.delete("/<identity>")
     def revoke(identity: str) -> flask.Response:
         with parts.auditor.deed(current(), "token_revoke", identity):
-            accounts.revoke_token(identity)
-        return reply(TokensReply(tokens=accounts.tokens()))
+            ended = accounts.revoke_token(identity)
+        return reply(TokensReply(tokens=accounts.tokens(), ended_tokens=ended))
 
     return routes

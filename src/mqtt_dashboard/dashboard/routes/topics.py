@@ -245,7 +245,9 @@ def _cursor() -> Cursor | None:
     if text is None:
         return None
     match = _CURSOR.fullmatch(text)
-    if match is None or any(int(one) >= 2**64 for one in match[1].split("-")):
+    parts = [] if match is None else [int(one) for one in match[1].split("-")]
+    # Nothing is before 0-0, and Redis takes that for an error.
+    if match is None or not any(parts) or any(one >= 2**64 for one in parts):
         raise BadQueryError("before must be `next` of the page before", "before")
     return Cursor(match[1], int(match[2]))
 

@@ -29,14 +29,16 @@ def blueprint(parts: Parts) -> flask.Blueprint:
     @routes.patch("/<name>")
     def change(name: str) -> flask.Response:
         request = bodies.read(UserChange)
-        with parts.auditor.deed(current(), "user_change", name, in_words(request)):
+        told = "; ".join(filter(None, (in_words(request), accounts.consequences(name, request))))
+        with parts.auditor.deed(current(), "user_change", name, told):
             return reply(accounts.change(name, request))
 
     @routes.delete("/<name>")
     def remove(name: str) -> flask.Response:
-        with parts.auditor.deed(current(), "user_remove", name):
-            accounts.remove(name)
-        return reply(UsersReply(users=accounts.users()))
+        told = accounts.consequences(name, None)
+        with parts.auditor.deed(current(), "user_remove", name, told):
+            ended = accounts.remove(name)
+        return reply(UsersReply(users=accounts.users(), ended_tokens=ended))
 
     @routes.delete("/<name>/sessions")
     def sign_out(name: str) -> flask.Response:
