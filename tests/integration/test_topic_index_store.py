@@ -1,5 +1,6 @@
 """The topic index in a real Redis: levels, pages and search agree with a plain list of topics."""
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -9,11 +10,14 @@ from hypothesis import strategies as st
 from mqtt_dashboard.bus.bridge_topics import BridgeTopics
 from mqtt_dashboard.bus.connection import open_client
 from mqtt_dashboard.bus.dashboard_topics import DashboardTopics, Question
+from mqtt_dashboard.bus.log_tail import TAIL_S, LogTail, Tail
 from mqtt_dashboard.config import RedisSettings, load
-from mqtt_dashboard.contract import topics
+from mqtt_dashboard.contract import CONTRACT_VERSION, codec, topics
 from mqtt_dashboard.contract.channels import RedisChannels
-from mqtt_dashboard.contract.messages import TopicEntry
-from tests.support.servers import RedisServer
+from mqtt_dashboard.contract.messages import Batch, LogMessage
+from mqtt_dashboard.contract.topic_entry import TopicEntry
+from mqtt_dashboard.errors import BusError, FellBackError
+from tests.support.servers import RedisServer, wait_for
 
 NAMES = RedisChannels()
 KNOWN = [
@@ -169,6 +173,73 @@ def test_the_index_is_read_back_whole(bridge: BridgeTopics) -> None:
     many = [entry(f"many/{number}") for number in range(3000)]
     bridge.write(7, many, {one.topic for one in many})
     bridge._client.hset(NAMES.topic_values, "broken", b"\xc1")
-    found = [one for chunk in bridge.load() for one in chunk]
+    pieces = list(bridge.load())
+    found = [one for piece in pieces for one in piece.entries]
     assert {one.topic for one in found} == {one.topic for one in many}
+    assert sum(piece.unreadable for piece in pieces) == 1
     assert bridge.values(["many/7", "nothing"]) == {"many/7": b"v"}
+
+
+def test_a_redis_that_fell_back_takes_no_part_for_the_whole(
+    bridge: BridgeTopics, redis_server: RedisServer
+) -> None:
+    """Writes are numbered: one is refused when Redis has forgotten the one before it."""
+    redis = redis_server.client()
+    assert bridge.begin() is None
+    bridge.write(7, [entry("a")], {"a"}, (7, 10))
+    older = redis.dump(NAMES.topic_state)
+    bridge.write(7, [entry("b")], {"b"}, (7, 20))
+    bridge.forget(7, ["b"])
+    redis.restore(NAMES.topic_state, 0, older, replace=True)
+    with pytest.raises(FellBackError):
+        bridge.write(7, [entry("c")], {"c"}, (7, 30))
+    with pytest.raises(FellBackError):
+        bridge.forget(7, ["a"])
+    assert redis.hget(NAMES.topic_values, "c") is None
+    assert bridge.begin() == (7, 10)
+    bridge.write(7, [entry("c")], {"c"})
+    assert bridge.begin() == (7, 10)
+    bridge.write(7, [], set(), (8, 0))
+    assert bridge.begin() == (8, 0)
+
+
+def test_a_write_whose_answer_was_lost_is_done_again(
+    bridge: BridgeTopics, redis_server: RedisServer
+) -> None:
+    """A frozen Redis may do a write later that was given up: the next one goes on all the same."""
+    bridge.begin()
+    bridge.write(7, [entry("a")], {"a"})
+    redis_server.freeze()
+    try:
+        with pytest.raises(BusError):
+            bridge.write(7, [entry("b")], {"b"})
+    finally:
+        redis_server.thaw()
+    wait_for(lambda: redis_server.client().hexists(NAMES.topic_values, "b"), "it was done late")
+    bridge.write(7, [entry("b", b"newer")], {"b"})
+    assert bridge.values(["b"]) == {"b": b"newer"}
+
+
+def test_the_end_of_the_log_is_found_and_read(redis_server: RedisServer) -> None:
+    """From the entry with the mark on, oldest first; it is said when the log does not reach it."""
+    redis = redis_server.client()
+    options = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(redis_server.port)}
+    client = open_client(load(RedisSettings, options), "test")
+    tail = LogTail(client, NAMES, "test")
+    assert tail.find((5, 1)) == Tail(None, reached=True)
+    for seq in range(1, 400, 2):
+        messages = [
+            LogMessage(f"t/{seq + one}", b"x" * 900, 0, False, False, 1.0) for one in (0, 1)
+        ]
+        redis.xadd(NAMES.message_log, {"b": codec.pack(Batch(CONTRACT_VERSION, 5, seq, messages))})
+    redis.xadd(NAMES.message_log, {"b": b"\xc1"})
+    found = list(tail.read(tail.find((5, 370))))
+    assert [one.first_seq if one else None for one in found] == [*range(369, 400, 2), None]
+    assert tail.find((5, 0)).reached
+    assert not tail.find((4, 9)).reached
+    clock = itertools.count(step=TAIL_S / 10)
+    cut = tail.find((5, 1), lambda: next(clock))
+    assert not cut.reached
+    assert cut.start is not None
+    assert 0 < len(list(tail.read(cut))) < 20
+    client.close()

@@ -123,6 +123,8 @@ export interface BridgeAbout {
 
 /**
  * The bridge process. `alive` is `null` when Redis cannot be asked.
+ *
+ * `faults` counts by place what it could not use, or what failed in it, and was survived.
  */
 export interface BridgePart {
   alive: boolean | null;
@@ -137,6 +139,7 @@ export interface BridgePart {
   traffic: Traffic | null;
   retained: RetainedCensus | null;
   restoring: boolean | null;
+  faults: Record<string, number>;
 }
 
 /**
@@ -921,13 +924,13 @@ export interface TokensReply {
 }
 
 /**
- * A topic that had traffic since the last `TopicsUpdate`.
+ * A topic that had traffic since the last `TopicsUpdate`; `rate` as in `TopicEntry`.
  */
 export interface TopicChange {
   topic: string;
   message_count: number;
   last_seen: number;
-  rate: number;
+  rate: number | null;
   retained: boolean;
 }
 
@@ -935,7 +938,7 @@ export interface TopicChange {
  * One topic of the index; `last_payload` is cut when `truncated`.
  *
  * `rate` is messages per second, lowered by the silence since `last_seen`; `usual_gap_s` is
- * the usual time between two messages, `null` while unknown.
+ * the usual time between two messages. Both are `null` while unknown.
  */
 export interface TopicInfo {
   topic: string;
@@ -948,7 +951,7 @@ export interface TopicInfo {
   last_retained: boolean;
   first_seen: number;
   last_seen: number;
-  rate: number;
+  rate: number | null;
   usual_gap_s: number | null;
 }
 
@@ -1002,10 +1005,12 @@ export interface TopicsReply {
  *
  * `changed` holds the busiest changed topics, `changed_count` how many changed in all.
  * `count` and `new` are `null` for a viewer who may not read every topic.
- * `left_out` counts messages whose topic the index refused because it was full, `values_cut`
- * values cut short because all values together had used up their bytes. `newest` are the topics
- * seen first most recently, `silent` those whose silence began most recently and is three times
- * as long as usual; `silent_count` counts all of these, `null` while not counted yet.
+ * `left_out` counts messages whose topic the index refused because it was full, `left_out_by`
+ * by which bound: `topics` or `name_bytes`. `values_cut` counts values cut short because all
+ * values together had used up their bytes. `newest` are the topics seen first most recently,
+ * `silent` those whose silence began most recently and is three times as long as usual;
+ * `silent_count` counts all of these, `null` while not counted yet. The lists are bounded in
+ * bytes: a very long topic is counted, but not listed.
  */
 export interface TopicsUpdate {
   type: "topics_update";
@@ -1016,6 +1021,7 @@ export interface TopicsUpdate {
   changed: TopicChange[];
   limit: number;
   left_out: number;
+  left_out_by: Record<string, number>;
   values_cut: number;
   newest: TopicNews[];
   silent: TopicNews[];

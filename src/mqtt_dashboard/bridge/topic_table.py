@@ -7,12 +7,13 @@ of every column. Values are not kept here: they pass through to Redis.
 from array import array
 from typing import Final
 
-from mqtt_dashboard.contract.messages import TopicEntry
+from mqtt_dashboard.contract.topic_entry import TopicEntry
 
 RETAINED: Final = 0b0000_0100
 CONFIRMED: Final = 0b0000_1000  # retained was seen, or taken back, in this snapshot or live
 STORED: Final = 0b0001_0000  # Redis has an entry of this topic
 CHANGED: Final = 0b0010_0000  # had traffic since the last report
+SEEN: Final = 0b0100_0000  # found in Redis in the present reading of the stored index
 _QOS: Final = 0b0000_0011
 # How much the newest period weighs against what was known before.
 _NEWEST: Final = 0.3
@@ -21,12 +22,27 @@ LEAST_SILENCE_S: Final = 5.0
 _MISSED_PERIODS: Final = 3
 
 
+# Names outside ASCII are kept with 1, 2 or 4 bytes per character, and once more as UTF-8.
+_NARROW: Final = "\xff"
+_WIDE: Final = "\uffff"
+
+
+def name_bytes(topic: str) -> int:
+    """Return the memory the characters of a name take."""
+    if topic.isascii():
+        return len(topic)
+    widest = max(topic)
+    width = 1 if widest <= _NARROW else 2 if widest <= _WIDE else 4
+    return width * len(topic) + len(topic.encode())
+
+
 class TopicTable:
     """Topics and their columns; times in seconds since the Unix epoch, sizes in bytes."""
 
     def __init__(self) -> None:
         self.slots: dict[str, int] = {}
         self.names: list[str] = []
+        self.name_bytes = 0
         self.counts = array("Q")
         self.first_seen = array("d")
         self.last_seen = array("d")
@@ -53,12 +69,14 @@ class TopicTable:
             for column in self._columns():
                 column.append(0)
         self.slots[topic] = slot
+        self.name_bytes += name_bytes(topic)
         self.first_seen[slot] = self.last_seen[slot] = first_seen
         return slot
 
     def remove(self, slot: int) -> None:
         """Forget a topic; its slot is used again."""
         del self.slots[self.names[slot]]
+        self.name_bytes -= name_bytes(self.names[slot])
         self.names[slot] = ""
         self.flags[slot] = 0
         for column in self._columns():
@@ -79,16 +97,23 @@ class TopicTable:
         self._flushed[slot] += entry.message_count
         self.first_seen[slot] = entry.first_seen
         self._flushed_at[slot] = entry.last_seen
-        self._periods[slot] = 1 / entry.rate if entry.rate > 0 else 0.0
+        self._periods[slot] = 1 / entry.rate if entry.rate else 0.0
         self.kept[slot] = len(entry.payload)
         if not heard:
             self.last_seen[slot] = entry.last_seen
             self.sizes[slot] = entry.size
             self.flags[slot] = self.flags[slot] & ~_QOS | entry.qos
-        self.flags[slot] |= STORED
+        self.flags[slot] |= STORED | SEEN
 
-    def flush(self, slot: int, payload: bytes, kept: int) -> TopicEntry:
-        """Return the entry to store and begin the next period of the topic's rate."""
+    def behind(self, slot: int, entry: TopicEntry) -> bool:
+        """Tell whether what Redis has is older than what was written there."""
+        return entry.message_count < self._flushed[slot]
+
+    def flush(self, slot: int, payload: bytes, kept: int, noted: tuple[int, int]) -> TopicEntry:
+        """Return the entry to store and begin the next period of the topic's rate.
+
+        ``noted`` is the number of the newest message that was taken into account.
+        """
         self._learn_period(slot)
         self._flushed[slot] = self.counts[slot]
         self._flushed_at[slot] = self.last_seen[slot]
@@ -103,7 +128,8 @@ class TopicTable:
             self.counts[slot],
             self.first_seen[slot],
             self.last_seen[slot],
-            self.rate(slot),
+            self.rate(slot) or None,
+            *noted,
         )
 
     def rate(self, slot: int) -> float:

@@ -15,7 +15,7 @@ from mqtt_dashboard.bus.connection import Client, plain_errors
 from mqtt_dashboard.bus.topic_names import LAST, SEPARATOR, to_member, to_topic
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
-from mqtt_dashboard.contract.messages import TopicEntry
+from mqtt_dashboard.contract.topic_entry import TopicEntry
 from mqtt_dashboard.errors import ContractError
 
 NAMES_PER_CALL: Final = 10_000

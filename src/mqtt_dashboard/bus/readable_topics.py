@@ -19,8 +19,8 @@ from mqtt_dashboard.bus.dashboard_topics import (
 )
 from mqtt_dashboard.bus.topic_names import LAST, SEPARATOR, to_member
 from mqtt_dashboard.contract.channels import RedisChannels
-from mqtt_dashboard.contract.messages import TopicEntry
 from mqtt_dashboard.contract.policy import Grant
+from mqtt_dashboard.contract.topic_entry import TopicEntry
 from mqtt_dashboard.errors import BusError
 
 NAMES_PER_CALL: Final = 10_000

@@ -74,7 +74,10 @@ class BrokerPart(Struct, kw_only=True, frozen=True):
 
 
 class BridgePart(Struct, kw_only=True, frozen=True):
-    """The bridge process. ``alive`` is ``null`` when Redis cannot be asked."""
+    """The bridge process. ``alive`` is ``null`` when Redis cannot be asked.
+
+    ``faults`` counts by place what it could not use, or what failed in it, and was survived.
+    """
 
     alive: bool | None
     age_s: float | None = None
@@ -88,6 +91,7 @@ class BridgePart(Struct, kw_only=True, frozen=True):
     traffic: Traffic | None = None
     retained: RetainedCensus | None = None
     restoring: bool | None = None
+    faults: dict[str, int] = field(default_factory=dict)
 
 
 class BrokerStatusReply(Struct, kw_only=True, frozen=True):
@@ -135,7 +139,7 @@ class TopicInfo(Struct, kw_only=True, frozen=True):
     """One topic of the index; ``last_payload`` is cut when ``truncated``.
 
     ``rate`` is messages per second, lowered by the silence since ``last_seen``; ``usual_gap_s`` is
-    the usual time between two messages, ``null`` while unknown.
+    the usual time between two messages. Both are ``null`` while unknown.
     """
 
     topic: str
@@ -148,7 +152,7 @@ class TopicInfo(Struct, kw_only=True, frozen=True):
     last_retained: bool
     first_seen: float
     last_seen: float
-    rate: float
+    rate: float | None
     usual_gap_s: float | None = None
 
 

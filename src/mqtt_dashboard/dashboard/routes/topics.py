@@ -19,8 +19,9 @@ from mqtt_dashboard.contract.api import (
     TopicLevel,
     TopicsReply,
 )
-from mqtt_dashboard.contract.messages import Encoding, TopicEntry
+from mqtt_dashboard.contract.messages import Encoding
 from mqtt_dashboard.contract.policy import FRESH
+from mqtt_dashboard.contract.topic_entry import TopicEntry
 from mqtt_dashboard.dashboard.auth.guard import current
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.queries import one_of, whole_number
@@ -201,7 +202,9 @@ def info(entry: TopicEntry, clock: Clock) -> TopicInfo:
     """Return an entry as the API shows it; its rate is lowered by the silence since."""
     text, encoding = _text(entry)
     silence = clock.now() - entry.last_seen
-    rate = min(entry.rate, 1 / silence) if silence > 0 else entry.rate
+    rate = entry.rate or None
+    if rate is not None and silence > 0:
+        rate = min(rate, 1 / silence)
     return TopicInfo(
         topic=entry.topic,
         message_count=entry.message_count,
@@ -214,7 +217,7 @@ def info(entry: TopicEntry, clock: Clock) -> TopicInfo:
         first_seen=entry.first_seen,
         last_seen=entry.last_seen,
         rate=rate,
-        usual_gap_s=1 / entry.rate if entry.rate > 0 else None,
+        usual_gap_s=1 / entry.rate if entry.rate else None,
     )
 
 
