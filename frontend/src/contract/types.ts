@@ -984,9 +984,13 @@ export interface TopicNews {
 /**
  * `GET /api/topics`: a page in the order of the tree.
  *
- * `next` continues it. A search looks at a bounded number of names per request, so a page may
- * be short, or empty, and still have a `next`. `looked_at` counts the names this request
- * compared, `candidates` all that can match: a whole search has looked at every one of them.
+ * `next` continues it. A search for words gives what begins with the text first, then other
+ * names that hold every word, then topics whose value does, each in the order of the tree; its
+ * `next` is only good for the same search, and `next_in` tells what it goes on with. A request
+ * looks at a bounded number of names and ends with a step that found something, so a page may be
+ * short, or empty, and still have a `next`. `looked_at` counts the names this request
+ * compared, `looked_at_values` the values, `candidates` all topics that can match: a whole
+ * search has looked at every one of their names, and of their values where these were asked for.
  */
 export interface TopicsReply {
   topics: TopicInfo[];
@@ -997,7 +1001,9 @@ export interface TopicsReply {
   age_s: number | null;
   stale: boolean;
   looked_at: number;
+  looked_at_values: number;
   candidates: number | null;
+  next_in: "names" | "values" | null;
 }
 
 /**

@@ -107,11 +107,12 @@ class TopicIndex:
             for topic, message in latest.items():
                 slot = slots.get(topic)
                 if slot is None:
-                    if self._refuses(topic, counts[topic]):
+                    size = name_bytes(topic)
+                    if self._refuses(size, counts[topic]):
                         continue
                     # Only new topics ask for their first message of the batch.
                     first = first or {one.topic: one.timestamp for one in reversed(messages)}
-                    slot = self._add(topic, first[topic])
+                    slot = self._add(topic, size, first[topic])
                 payload = message.payload
                 table.hear(slot, counts[topic], message.timestamp, len(payload), message.qos)
                 unwritten[slot] = payload[: self.value_limit]
@@ -139,10 +140,11 @@ class TopicIndex:
             for entry in entries:
                 slot = table.slots.get(entry.topic)
                 if slot is None:
-                    if self._refuses(entry.topic, 0):
+                    size = name_bytes(entry.topic)
+                    if self._refuses(size, 0):
                         refused.append(entry.topic)
                         continue
-                    slot = table.add(entry.topic, entry.first_seen)
+                    slot = table.add(entry.topic, size, entry.first_seen)
                 elif table.flags[slot] & STORED:
                     table.flags[slot] |= SEEN
                     if table.behind(slot, entry):
@@ -179,9 +181,10 @@ class TopicIndex:
             for topic, heard in past.topics.items():
                 slot = table.slots.get(topic)
                 if slot is None:
-                    if self._refuses(topic, heard.count):
+                    size = name_bytes(topic)
+                    if self._refuses(size, heard.count):
                         continue
-                    slot = self._add(topic, heard.first_seen)
+                    slot = self._add(topic, size, heard.first_seen)
                 if slot in heard_since:
                     table.counts[slot] += heard.count
                     table.first_seen[slot] = min(table.first_seen[slot], heard.first_seen)
@@ -326,11 +329,11 @@ class TopicIndex:
         slot = table.slots.get(topic)
         return slot is not None and bool(table.flags[slot] & flag)
 
-    def _refuses(self, topic: str, messages: int) -> bool:
-        """Tell whether there is no place for a new topic, and count its messages."""
+    def _refuses(self, size: int, messages: int) -> bool:
+        """Tell whether there is no place for a name of ``size`` bytes, and count its messages."""
         if len(self._table) >= self.limit:
             reason = FULL
-        elif self._table.name_bytes + name_bytes(topic) > self._names_budget:
+        elif self._table.name_bytes + size > self._names_budget:
             reason = NAMES_FULL
         else:
             return False
@@ -338,8 +341,8 @@ class TopicIndex:
         self._crowded = True
         return True
 
-    def _add(self, topic: str, first_seen: float) -> int:
-        slot = self._table.add(topic, first_seen)
+    def _add(self, topic: str, size: int, first_seen: float) -> int:
+        slot = self._table.add(topic, size, first_seen)
         self._report.new += 1
         self._report.note_new(slot, first_seen)
         return slot

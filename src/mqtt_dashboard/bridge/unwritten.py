@@ -4,7 +4,7 @@ A round is everything that had changed at one moment. Once all of it is written,
 message up to that moment: the round's mark.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 # The epoch and the number of a message; (0, 0) is before all of them.
@@ -28,27 +28,37 @@ class Unwritten:
 
     def __init__(self) -> None:
         self.changed: dict[int, bytes | None] = {}
-        self._taking: list[tuple[int, bytes | None]] = []
+        # What is left of a round; values already taken are gone from it, their slots are not.
+        self._round: dict[int, bytes | None] = {}
+        self._rest: Iterator[int] = iter(())
+        self._left = 0
+        self._gone: set[int] = set()
         self._mark: Position = (0, 0)
         self._failed = False
 
     def slots(self) -> set[int]:
-        """Return every slot that waits to be written."""
-        return self.changed.keys() | {slot for slot, _ in self._taking}
+        """Return every slot that waits to be written, or was taken in the present round."""
+        return self.changed.keys() | self._round.keys()
 
     def take(self, limit: int, noted: Position) -> Part:
         """Return the next part; ``noted`` is up to where messages are taken into account now."""
-        if not self._taking:
-            self._taking = list(self.changed.items())[::-1]
-            self.changed = {}
+        if not self._left:
+            self._round, self.changed = self.changed, {}
+            self._rest, self._left = iter(self._round), len(self._round)
+            self._gone.clear()
             self._mark, self._failed = noted, False
         part: list[tuple[int, bytes | None]] = []
-        while self._taking and len(part) < limit:
-            slot, value = self._taking.pop()
-            newer = self.changed.pop(slot, None)
-            part.append((slot, value if newer is None else newer))
-        whole = not self._taking and not self._failed
-        return Part(part, self._mark if whole else None, bool(self._taking))
+        while self._left and len(part) < limit:
+            slot = next(self._rest)
+            self._left -= 1
+            value, self._round[slot] = self._round[slot], None
+            if slot not in self._gone:
+                newer = self.changed.pop(slot, None)
+                part.append((slot, value if newer is None else newer))
+        if not self._left:
+            self._round, self._rest = {}, iter(())
+        whole = not self._left and not self._failed
+        return Part(part, self._mark if whole else None, self._left > 0)
 
     def give_back(self, slot: int, value: bytes | None) -> None:
         """Take a slot back that could not be written; what came meanwhile is newer."""
@@ -57,7 +67,7 @@ class Unwritten:
 
     def forget(self, slots: Collection[int]) -> None:
         """Give slots up: their topics are no longer known."""
-        gone = set(slots)
-        for slot in gone:
+        for slot in slots:
             self.changed.pop(slot, None)
-        self._taking = [one for one in self._taking if one[0] not in gone]
+        if self._left:
+            self._gone.update(slots)

@@ -135,6 +135,9 @@ class VersionReply(Struct, kw_only=True, frozen=True):
     stale: bool
 
 
+SearchIn = Literal["names", "values"]
+
+
 class TopicInfo(Struct, kw_only=True, frozen=True):
     """One topic of the index; ``last_payload`` is cut when ``truncated``.
 
@@ -159,9 +162,13 @@ class TopicInfo(Struct, kw_only=True, frozen=True):
 class TopicsReply(Struct, kw_only=True, frozen=True):
     """``GET /api/topics``: a page in the order of the tree.
 
-    ``next`` continues it. A search looks at a bounded number of names per request, so a page may
-    be short, or empty, and still have a ``next``. ``looked_at`` counts the names this request
-    compared, ``candidates`` all that can match: a whole search has looked at every one of them.
+    ``next`` continues it. A search for words gives what begins with the text first, then other
+    names that hold every word, then topics whose value does, each in the order of the tree; its
+    ``next`` is only good for the same search, and ``next_in`` tells what it goes on with. A request
+    looks at a bounded number of names and ends with a step that found something, so a page may be
+    short, or empty, and still have a ``next``. ``looked_at`` counts the names this request
+    compared, ``looked_at_values`` the values, ``candidates`` all topics that can match: a whole
+    search has looked at every one of their names, and of their values where these were asked for.
     """
 
     topics: list[TopicInfo]
@@ -172,7 +179,9 @@ class TopicsReply(Struct, kw_only=True, frozen=True):
     age_s: float | None
     stale: bool
     looked_at: int = 0
+    looked_at_values: int = 0
     candidates: int | None = None
+    next_in: SearchIn | None = None
 
 
 class TopicLevel(Struct, kw_only=True, frozen=True):
