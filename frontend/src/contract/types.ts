@@ -727,7 +727,8 @@ export interface PublishRequest {
  * Per-second rates between two statistics documents; `null` after a counter fell.
  *
  * `publish_*` and `bytes_*` come from the broker's counters, `bridge_*` from the traffic the
- * bridge itself received, so that a broker without `$SYS` still has a chart.
+ * bridge itself received, so that a broker without `$SYS` still has a chart. `bridge_system`
+ * are the messages of `$` topics the bridge reads itself: the broker counts them as delivered.
  */
 export interface Rates {
   publish_received: number | null;
@@ -737,6 +738,7 @@ export interface Rates {
   bytes_sent: number | null;
   bridge_messages: number | null;
   bridge_bytes: number | null;
+  bridge_system: number | null;
 }
 
 /**

@@ -52,6 +52,7 @@ class Observer:
         self.clients = clients
         self.accounts = accounts or Accounts(clock, enabled=False)
         self.poller: ClientPoller | None = None
+        self._system_messages = 0
         self._session: Session | None = None
         self._session_at = 0.0
         self._inbox = inbox
@@ -77,6 +78,7 @@ class Observer:
 
     def system(self, message: Incoming) -> None:
         """Read one message of a topic that begins with ``$``; hostile bytes are counted."""
+        self._system_messages += 1
         with self._faults.survived("system_message"):
             if message.topic == families.DYNSEC_RESPONSE:
                 self.accounts.take(message.payload)
@@ -164,6 +166,7 @@ class Observer:
         traffic = self._inbox.traffic()
         counters: dict[str, int | None] = {name: getattr(data, name) for name in BROKER_RATES}
         counters |= {"bridge_messages": traffic.received, "bridge_bytes": traffic.bytes}
+        counters["bridge_system"] = self._system_messages
         return StatsUpdate(
             timestamp=self._clock.now(),
             data=data,

@@ -85,7 +85,8 @@ class Rates(Struct, kw_only=True, frozen=True):
     """Per-second rates between two statistics documents; ``null`` after a counter fell.
 
     ``publish_*`` and ``bytes_*`` come from the broker's counters, ``bridge_*`` from the traffic the
-    bridge itself received, so that a broker without ``$SYS`` still has a chart.
+    bridge itself received, so that a broker without ``$SYS`` still has a chart. ``bridge_system``
+    are the messages of ``$`` topics the bridge reads itself: the broker counts them as delivered.
     """
 
     publish_received: float | None = None
@@ -95,6 +96,7 @@ class Rates(Struct, kw_only=True, frozen=True):
     bytes_sent: float | None = None
     bridge_messages: float | None = None
     bridge_bytes: float | None = None
+    bridge_system: float | None = None
 
 
 class Traffic(Struct, kw_only=True, frozen=True):
