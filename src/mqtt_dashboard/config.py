@@ -239,6 +239,12 @@ class BridgeSettings(Settings):
         alias="TOPIC_VALUES_BYTES",
         description="Bytes of all last values together; past it a value keeps its first 64.",
     )
+    names_budget: int = Field(
+        128 * 1024 * 1024,
+        ge=1024 * 1024,
+        alias="TOPIC_NAMES_BYTES",
+        description="Bytes of all topic names in the index together, as the bridge holds them.",
+    )
     log_limit: int = Field(
         64 * 1024 * 1024,
         ge=1024 * 1024,

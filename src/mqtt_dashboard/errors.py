@@ -49,6 +49,10 @@ class FencedError(BusError):
     """Another bridge has taken the lease; nothing was written."""
 
 
+class FellBackError(BusError):
+    """Redis no longer has what was written before: it came back with older data."""
+
+
 class LinkError(DashboardError):
     """The connection to the MQTT broker failed or was refused; `reason` is fit to be shown."""
 

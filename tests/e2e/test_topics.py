@@ -239,12 +239,22 @@ def test_topics_are_searched_as_one_types(page: Page, system: System) -> None:
         for room in ("north", "south"):
             device.publish(f"building/{room}/temperature", "21.5")
         device.publish("building/north/door", "<b>shut</b>")
+        device.publish("building/south/note", "mind the door")
+        device.publish("door", "2 of them")
     page.goto(f"{system.url}/topics")
     box = page.get_by_role("searchbox", name="Search topics")
     found = page.get_by_role("treeitem")
     box.fill("NORTH temp")
     # The index is written once a second, and an open search is asked again every few seconds.
     expect(found).to_have_text([re.compile("building/north/temperature")], timeout=10_000)
+    # What begins with the text comes first, then other names, then values.
+    box.fill("door")
+    expect(found).to_have_text(
+        [
+            re.compile(rf"^\s*{one}")
+            for one in ("door", "building/north/door", "building/south/note")
+        ]
+    )
     box.fill("building/+/temperature")
     expect(found).to_have_count(2)
     expect(page).to_have_url(re.compile(r"q=building"))

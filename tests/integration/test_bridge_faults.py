@@ -259,3 +259,23 @@ def test_unusable_settings_end_it_with_status_2(
         assert process.process.wait(10) == 2
         assert word in process.output()
         assert "Traceback" not in process.output()
+
+
+def test_p13_a_flood_of_one_event_is_a_few_lines(
+    tmp_path: Path, broker: Broker, redis_server: RedisServer
+) -> None:
+    """P13: 200 messages that are too large make a few lines, and none of them is uncounted."""
+    bridge = BridgeProcess(tmp_path, broker.port, redis_server, MQTT_MAX_PACKET_SIZE="1024")
+    with running(bridge), Device(broker.port) as device:
+        bridge.wait_ready()
+        for _ in range(200):
+            device.client.publish("big", b"x" * 2000, qos=0)
+        device.publish("end", "1")
+        wait_for(
+            lambda: 'dropped_messages_total{reason="too_large"} 200' in bridge.probe("/metrics")[1],
+            "all of them came",
+        )
+        bridge.terminate()
+    told = bridge.logged("mqtt.too_large")
+    assert len(told) <= 15
+    assert sum("bytes" in one for one in told) + sum(one.get("repeated", 0) for one in told) == 200

@@ -4,16 +4,26 @@ from collections.abc import Iterator
 
 import pytest
 
+from mqtt_dashboard.bridge.faults import Faults
 from mqtt_dashboard.bridge.forwarder import Forwarder
 from mqtt_dashboard.bridge.inbox import Inbox
 from mqtt_dashboard.bridge.lease import Lease
-from mqtt_dashboard.bus.bridge_store import BridgeStore
+from mqtt_dashboard.bridge.reporter import Reporter
+from mqtt_dashboard.bridge.session_log import SessionLog
+from mqtt_dashboard.bus.bridge_store import EVENTS_BYTES, BridgeStore
 from mqtt_dashboard.bus.connection import open_client
 from mqtt_dashboard.clock import ManualClock, SystemClock
 from mqtt_dashboard.config import RedisSettings, load
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
-from mqtt_dashboard.contract.messages import LogMessage, MessageReceived, TopicEntry, WantedFilter
+from mqtt_dashboard.contract.messages import (
+    ClientInfo,
+    ClientsUpdate,
+    LogMessage,
+    MessageReceived,
+    WantedFilter,
+)
+from mqtt_dashboard.contract.topic_entry import TopicEntry
 from mqtt_dashboard.errors import BusError, FencedError
 from mqtt_dashboard.mqtt.client import Incoming
 from tests.support.servers import RedisServer, wait_for
@@ -27,8 +37,9 @@ class Seen:
     def __init__(self) -> None:
         self.messages: list[LogMessage] = []
 
-    def note(self, messages: list[LogMessage]) -> None:
+    def note(self, messages: list[LogMessage], last: tuple[int, int]) -> None:
         self.messages += messages
+        self.last = last
 
 
 @pytest.fixture
@@ -203,3 +214,56 @@ def test_old_messages_leave_the_log(store: BridgeStore, redis_server: RedisServe
     assert redis_server.client().xlen(NAMES.message_log) < 200
     with pytest.raises(FencedError):
         store.trim_log(lease.epoch - 1, 0.0)
+
+
+def test_older_data_in_redis_ends_the_reign(store: BridgeStore, redis_server: RedisServer) -> None:
+    """A Redis that forgot a renewal has forgotten other writes, too: epochs tell them apart."""
+    lease, redis = Lease(store, "one", SystemClock()), redis_server.client()
+    lease.renew()
+    first = lease.epoch
+    assert not lease.renew()
+    older = redis.get(NAMES.bridge_beat)
+    assert not lease.renew()
+    redis.set(NAMES.bridge_beat, older)
+    assert lease.renew()
+    assert lease.epoch > first
+    assert not lease.renew()
+    redis.delete(NAMES.bridge_beat)
+    assert lease.renew()
+
+
+def test_one_failing_report_costs_only_itself(store: BridgeStore) -> None:
+    """P12: a task that fails over what it was given is logged and counted; the others go on."""
+    lease, clock, faults = Lease(store, "one", SystemClock()), ManualClock(), Faults()
+    lease.renew()
+    reporter = Reporter(store, NAMES, lease, SessionLog("h", 1, clock), clock, faults)
+    told: list[str] = []
+
+    def fail() -> None:
+        raise OverflowError("int too big to convert")
+
+    reporter.every(5.0, "stats", fail)
+    reporter.every(5.0, "topics", lambda: told.append("topics"))
+    for _ in range(2):
+        clock.advance(5.1)
+        reporter.turn(no_wait)
+    assert told == ["topics", "topics"]
+    assert faults.counts() == {"report:stats": 2}
+
+
+def test_the_events_are_bounded_in_bytes(store: BridgeStore, redis_server: RedisServer) -> None:
+    """Large documents leave fewer of them in the stream; the newest is always there."""
+    lease, redis = Lease(store, "one", SystemClock()), redis_server.client()
+    lease.renew()
+    for number in range(25):
+        clients = [ClientInfo(client_id="x" * 1_000_000)]
+        document = ClientsUpdate(timestamp=number, clients=clients, connected=1, known=1)
+        store.announce(lease.epoch, NAMES.CLIENT_LIST, document)
+        assert redis.memory_usage(NAMES.events, samples=0) <= EVENTS_BYTES
+    kept = [codec.decode(one[b"d"], ClientsUpdate) for _, one in redis.xrange(NAMES.events)]
+    assert [one.timestamp for one in kept] == list(range(25 - len(kept), 25))
+    assert len(kept) > 5
+    huge = [ClientInfo(client_id="x" * (EVENTS_BYTES + 1))]
+    document = ClientsUpdate(timestamp=25, clients=huge, connected=1, known=1)
+    store.announce(lease.epoch, NAMES.CLIENT_LIST, document)
+    assert redis.xlen(NAMES.events) == 1

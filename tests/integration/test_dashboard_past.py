@@ -1,13 +1,18 @@
 """The past and the system over HTTP, from a real broker through the real bridge."""
 
+import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from mqtt_dashboard.bus.bridge_store import BridgeStore
+from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.history import StatsPoint
+from mqtt_dashboard.contract.messages import BrokerStats, Rates, StatsUpdate
 from tests.support.dashboard_server import DashboardServer
 from tests.support.servers import Broker, RedisServer, running, wait_for
 from tests.support.services import BridgeProcess
@@ -72,6 +77,47 @@ def test_a_pause_is_a_hole_and_foreign_entries_are_left_out(whole: Whole) -> Non
     assert status == 200
     assert reply["times"] == [100.0, 160.0, 1000.0]
     assert reply["series"] == {"uptime": [1.0, None, 901.0]}
+
+
+def strict(text: bytes) -> Any:
+    """Read JSON as a browser does: NaN and Infinity are no part of it."""
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_p05_what_is_no_number_is_null_for_every_reader(whole: Whole, value: float) -> None:
+    """P05: no document on a channel or over HTTP holds NaN or Infinity, wherever it came from."""
+    client, names = whole.redis.client(), RedisChannels()
+    store = BridgeStore(client, names, "test")
+    epoch = int(client.get(names.bridge_epoch) or 0)
+    listener = whole.redis.client().pubsub(ignore_subscribe_messages=True)
+    listener.subscribe(names.BROKER_STATS)
+    assert listener.get_message(timeout=5) is None
+    data = BrokerStats(load_sockets_1min=value, last_updated=value)
+    rates = Rates(publish_received=value)
+    document = StatsUpdate(timestamp=1.0, data=data, rates=rates, ages={"uptime": value})
+
+    def announced() -> Any:
+        message = listener.get_message(timeout=1)
+        found = strict(message["data"]) if message else None
+        return found if found and found["timestamp"] == 1.0 else None
+
+    store.announce(epoch, names.BROKER_STATS, document)
+    told = wait_for(announced, "the document on the channel")
+    assert told["data"]["load_sockets_1min"] is None
+    assert (told["rates"]["publish_received"], told["ages"]) == (None, {"uptime": None})
+    stream = names.stats_history("day")
+    client.delete(stream)
+    for at in (50.0, value):
+        client.xadd(stream, {"p": codec.pack(StatsPoint(at, {"uptime": value}))})
+    for path in ("/api/broker/stats", "/api/broker/stats/history?span=day&fields=uptime"):
+        status, body, _ = whole.dashboard.request("GET", path)
+        assert status == 200
+        strict(body)
 
 
 @pytest.mark.parametrize("query", ["span=week", "fields=password", "fields=uptime,%00"])

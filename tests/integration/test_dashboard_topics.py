@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
@@ -104,6 +105,38 @@ def test_a_search_says_how_much_it_looked_at(
     assert (whole["looked_at"], whole["candidates"]) == (20, 20)
     part = dashboard.get("/api/topics?filter=looked/%23&limit=5")[1]
     assert (part["looked_at"], part["candidates"], part["next"]) == (5, 20, "looked/04")
+    assert part["next_in"] is None
+
+
+def test_the_likeliest_answers_come_first(
+    dashboard: DashboardServer, bridge: BeatingBridge
+) -> None:
+    """A request ends with the first step that found something; the next one goes on from there."""
+    bridge.feed.topics(
+        ("deep/likely", b"1"),
+        ("likely/b", b"2"),
+        ("likely", b"3"),
+        ("other/x", b"likely"),
+        ("other/y", b"no"),
+    )
+    found: list[tuple[list[str], str | None]] = []
+    names = values = 0
+    after = ""
+    while True:
+        page = dashboard.get(f"/api/topics?search=likely&values=1{after}")[1]
+        found.append(([one["topic"] for one in page["topics"]], page["next_in"]))
+        names, values = names + page["looked_at"], values + page["looked_at_values"]
+        if page["next"] is None:
+            break
+        after = f"&after={quote(page['next'], safe='')}"
+    assert found == [
+        (["likely", "likely/b"], "names"),
+        (["deep/likely"], "values"),
+        (["other/x"], None),
+    ]
+    assert names == values == page["candidates"]
+    status, refused = dashboard.get("/api/topics?search=likely&after=likely/b")
+    assert (status, refused["field"]) == (400, "after")
 
 
 def test_the_last_messages_of_a_topic_come_from_the_log(

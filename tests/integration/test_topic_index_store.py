@@ -1,19 +1,28 @@
 """The topic index in a real Redis: levels, pages and search agree with a plain list of topics."""
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mqtt_dashboard.bus import readable_topics, topic_search
 from mqtt_dashboard.bus.bridge_topics import BridgeTopics
 from mqtt_dashboard.bus.connection import open_client
-from mqtt_dashboard.bus.dashboard_topics import DashboardTopics, Question
+from mqtt_dashboard.bus.dashboard_topics import DashboardTopics
+from mqtt_dashboard.bus.log_tail import TAIL_S, LogTail, Tail
+from mqtt_dashboard.bus.readable_topics import ReadableTopics
+from mqtt_dashboard.bus.topic_names import to_member
+from mqtt_dashboard.bus.topic_question import Question
 from mqtt_dashboard.config import RedisSettings, load
-from mqtt_dashboard.contract import topics
+from mqtt_dashboard.contract import CONTRACT_VERSION, codec, topics
 from mqtt_dashboard.contract.channels import RedisChannels
-from mqtt_dashboard.contract.messages import TopicEntry
-from tests.support.servers import RedisServer
+from mqtt_dashboard.contract.messages import Batch, LogMessage
+from mqtt_dashboard.contract.policy import Grant
+from mqtt_dashboard.contract.topic_entry import TopicEntry
+from mqtt_dashboard.errors import BusError, FellBackError, FieldRefusedError
+from tests.support.servers import RedisServer, wait_for
 
 NAMES = RedisChannels()
 KNOWN = [
@@ -136,9 +145,8 @@ def test_words_are_found_in_names(
 def test_words_are_found_in_values(index: DashboardTopics, bridge: BridgeTopics) -> None:
     """A word may be in the last value when that is asked for."""
     bridge.write(7, [entry("a/b", b'{"State": "on/off"}')], set())
-    assert index.search(Question(words=("on/off",)), None, 10).entries == []
-    page = index.search(Question(words=("on/OFF", "state"), in_values=True), None, 10)
-    assert [one.topic for one in page.entries] == ["a/b"]
+    assert found(index, Question(words=("on/off",)), 10) == []
+    assert found(index, Question(words=("on/OFF", "state"), in_values=True), 10) == ["a/b"]
 
 
 def test_pages_go_on_where_they_ended(index: DashboardTopics) -> None:
@@ -155,6 +163,140 @@ def test_pages_go_on_where_they_ended(index: DashboardTopics) -> None:
     assert seen.index("a/b/c") < seen.index("a-b/x")
 
 
+def found(index: DashboardTopics | ReadableTopics, question: Question, limit: int) -> list[str]:
+    """Return everything a question finds, page by page, as somebody reads it."""
+    topics_found: list[str] = []
+    after = None
+    for _ in range(1000):
+        page = index.search(question, after, limit)
+        topics_found += [one.topic for one in page.entries]
+        after = page.last
+        if after is None:
+            return topics_found
+    raise AssertionError("the search does not end")
+
+
+texts = st.sampled_from(
+    ["a", "a/", "A", "b/TEMP", "b/temp", "hall", "x", "/", "$SYS", "a b", "v", "on", "zzz", "c/1"]
+)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    text=texts,
+    topic_filter=st.none() | filters,
+    prefix=st.sampled_from(["", "a", "hall/", "b/t", "zz"]),
+    in_values=st.booleans(),
+    limit=st.sampled_from([1, 3, 100]),
+    readable=st.none() | st.lists(filters, min_size=1, max_size=3),
+)
+def test_the_likeliest_come_first_and_each_once(
+    index: DashboardTopics,
+    bridge: BridgeTopics,
+    redis_server: RedisServer,
+    text: str,
+    topic_filter: str | None,
+    prefix: str,
+    in_values: bool,
+    limit: int,
+    readable: list[str] | None,
+) -> None:
+    """What begins with the text, then other names, then values: as a plain list gives it."""
+    bridge.write(7, [entry("c/0", b"ON a/b"), entry("//", b"on x")], set())
+    values = dict.fromkeys(KNOWN, "v") | {"c/0": "on a/b", "//": "on x"}
+    words = text.lower().split()
+    grant = Grant(filters=tuple(readable or ["#", "$SYS/#", "$x/#"]))
+    possible = [
+        topic
+        for topic in sorted(KNOWN, key=to_member)
+        if topic.startswith(prefix)
+        and (topic_filter is None or topics.matches(topic_filter, topic))
+        and grant.allows(topic)
+    ]
+    by_name = [one for one in possible if all(word in lowered(one) for word in words)]
+    steps = [
+        [one for one in by_name if one.startswith(text)],
+        [one for one in by_name if not one.startswith(text)],
+        # A value stands beside its topic: words may be found in one and in the other.
+        [
+            one
+            for one in possible
+            if in_values
+            and one not in by_name
+            and all(word in f"{lowered(one)} {values[one]}" for word in words)
+        ],
+    ]
+    view: DashboardTopics | ReadableTopics = index
+    if readable:
+        view = ReadableTopics(index, redis_server.client(), NAMES, "test", grant)
+    question = Question(
+        words=tuple(text.split()),
+        text=text,
+        topic_filter=topic_filter,
+        prefix=prefix,
+        in_values=in_values,
+    )
+    assert found(view, question, limit) == [one for step in steps for one in step]
+
+
+def lowered(text: str) -> str:
+    """Fold ASCII only, as Redis does."""
+    return text.encode().lower().decode()
+
+
+def test_no_cursor_names_what_is_hidden(
+    index: DashboardTopics, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search that ends for want of time goes on from a readable name, and finds the same."""
+    monkeypatch.setattr(readable_topics, "LONG_ENOUGH_S", -1.0)
+    monkeypatch.setattr(topic_search, "NAMES_PER_CALL", 2)
+    monkeypatch.setattr(topic_search, "VALUES_PER_CALL", 2)
+    grant = Grant(filters=("a/+", "c/#", "+/größe"))
+    readable = {topic for topic in KNOWN if grant.allows(topic)}
+    view = ReadableTopics(index, redis_server.client(), NAMES, "test", grant)
+    for question in (Question(), Question(words=("v",), text="v", in_values=True)):
+        named, seen = set(), []
+        after: str | None = None
+        while True:
+            page = view.search(question, after, 100)
+            seen += [one.topic for one in page.entries]
+            after = page.last
+            if after is None:
+                break
+            named.add(after.partition(":")[2] if question.words else after)
+        assert sorted(seen) == sorted(readable)
+        assert named <= readable | {"", question.text}
+        assert len(named) > 2
+
+
+def test_a_search_says_how_far_it_has_looked(index: DashboardTopics) -> None:
+    """All steps together have looked at every name once, and at every value once."""
+    question = Question(words=("b",), text="b", in_values=True)
+    names = values = 0
+    steps = []
+    after: str | None = None
+    while True:
+        page = index.search(question, after, 2)
+        names, values = names + page.looked_at, values + page.looked_at_values
+        after = page.last
+        if page.between:
+            steps.append(page.step)
+        if after is None:
+            break
+    assert names == values == index.candidates(question) == len(KNOWN)
+    assert steps == ["names", "values", None]
+
+
+@pytest.mark.parametrize("after", ["a/b", "x:a", "v:a", "n", ":"])
+def test_a_foreign_cursor_is_refused(index: DashboardTopics, after: str) -> None:
+    """A search goes on from its own cursors only; a filter alone goes on from a topic's name."""
+    with pytest.raises(FieldRefusedError):
+        index.search(Question(words=("a",), text="a"), after, 10)
+    assert index.search(Question(topic_filter="#"), "a/b", 1).entries[0].topic == "a/b/c"
+
+
 def test_forgotten_topics_are_gone(index: DashboardTopics, bridge: BridgeTopics) -> None:
     """What the bridge forgets is neither listed nor counted, and has no value."""
     before = index.count()
@@ -169,6 +311,73 @@ def test_the_index_is_read_back_whole(bridge: BridgeTopics) -> None:
     many = [entry(f"many/{number}") for number in range(3000)]
     bridge.write(7, many, {one.topic for one in many})
     bridge._client.hset(NAMES.topic_values, "broken", b"\xc1")
-    found = [one for chunk in bridge.load() for one in chunk]
+    pieces = list(bridge.load())
+    found = [one for piece in pieces for one in piece.entries]
     assert {one.topic for one in found} == {one.topic for one in many}
+    assert sum(piece.unreadable for piece in pieces) == 1
     assert bridge.values(["many/7", "nothing"]) == {"many/7": b"v"}
+
+
+def test_a_redis_that_fell_back_takes_no_part_for_the_whole(
+    bridge: BridgeTopics, redis_server: RedisServer
+) -> None:
+    """Writes are numbered: one is refused when Redis has forgotten the one before it."""
+    redis = redis_server.client()
+    assert bridge.begin() is None
+    bridge.write(7, [entry("a")], {"a"}, (7, 10))
+    older = redis.dump(NAMES.topic_state)
+    bridge.write(7, [entry("b")], {"b"}, (7, 20))
+    bridge.forget(7, ["b"])
+    redis.restore(NAMES.topic_state, 0, older, replace=True)
+    with pytest.raises(FellBackError):
+        bridge.write(7, [entry("c")], {"c"}, (7, 30))
+    with pytest.raises(FellBackError):
+        bridge.forget(7, ["a"])
+    assert redis.hget(NAMES.topic_values, "c") is None
+    assert bridge.begin() == (7, 10)
+    bridge.write(7, [entry("c")], {"c"})
+    assert bridge.begin() == (7, 10)
+    bridge.write(7, [], set(), (8, 0))
+    assert bridge.begin() == (8, 0)
+
+
+def test_a_write_whose_answer_was_lost_is_done_again(
+    bridge: BridgeTopics, redis_server: RedisServer
+) -> None:
+    """A frozen Redis may do a write later that was given up: the next one goes on all the same."""
+    bridge.begin()
+    bridge.write(7, [entry("a")], {"a"})
+    redis_server.freeze()
+    try:
+        with pytest.raises(BusError):
+            bridge.write(7, [entry("b")], {"b"})
+    finally:
+        redis_server.thaw()
+    wait_for(lambda: redis_server.client().hexists(NAMES.topic_values, "b"), "it was done late")
+    bridge.write(7, [entry("b", b"newer")], {"b"})
+    assert bridge.values(["b"]) == {"b": b"newer"}
+
+
+def test_the_end_of_the_log_is_found_and_read(redis_server: RedisServer) -> None:
+    """From the entry with the mark on, oldest first; it is said when the log does not reach it."""
+    redis = redis_server.client()
+    options = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(redis_server.port)}
+    client = open_client(load(RedisSettings, options), "test")
+    tail = LogTail(client, NAMES, "test")
+    assert tail.find((5, 1)) == Tail(None, reached=True)
+    for seq in range(1, 400, 2):
+        messages = [
+            LogMessage(f"t/{seq + one}", b"x" * 900, 0, False, False, 1.0) for one in (0, 1)
+        ]
+        redis.xadd(NAMES.message_log, {"b": codec.pack(Batch(CONTRACT_VERSION, 5, seq, messages))})
+    redis.xadd(NAMES.message_log, {"b": b"\xc1"})
+    found = list(tail.read(tail.find((5, 370))))
+    assert [one.first_seq if one else None for one in found] == [*range(369, 400, 2), None]
+    assert tail.find((5, 0)).reached
+    assert not tail.find((4, 9)).reached
+    clock = itertools.count(step=TAIL_S / 10)
+    cut = tail.find((5, 1), lambda: next(clock))
+    assert not cut.reached
+    assert cut.start is not None
+    assert 0 < len(list(tail.read(cut))) < 20
+    client.close()

@@ -106,7 +106,7 @@ def up(tmp_path: Path) -> Iterator[Up]:
 
 
 def test_one_command_shows_live_demo_data_and_stops_in_time(up: Up) -> None:
-    """The page answers, demo topics arrive, SIGTERM ends every process within 5 s (P42, P86)."""
+    """P16, P42, P86: both services start, demo topics arrive, SIGTERM ends all within 5 s."""
     assert _get(up.http_port, "/")
     wait_for(lambda: "demo/" in _get(up.http_port, "/api/topics"), "demo topics are known", 15)
     everything = _descendants(up.pid)

@@ -23,9 +23,9 @@ from mqtt_dashboard.contract.messages import (
     StateDocument,
     StatsUpdate,
     StatusChange,
-    TopicEntry,
     TopicsUpdate,
 )
+from mqtt_dashboard.contract.topic_entry import TopicEntry
 
 
 class Feed:

@@ -123,6 +123,8 @@ export interface BridgeAbout {
 
 /**
  * The bridge process. `alive` is `null` when Redis cannot be asked.
+ *
+ * `faults` counts by place what it could not use, or what failed in it, and was survived.
  */
 export interface BridgePart {
   alive: boolean | null;
@@ -137,6 +139,7 @@ export interface BridgePart {
   traffic: Traffic | null;
   retained: RetainedCensus | null;
   restoring: boolean | null;
+  faults: Record<string, number>;
 }
 
 /**
@@ -753,7 +756,8 @@ export interface PublishRequest {
  * Per-second rates between two statistics documents; `null` after a counter fell.
  *
  * `publish_*` and `bytes_*` come from the broker's counters, `bridge_*` from the traffic the
- * bridge itself received, so that a broker without `$SYS` still has a chart.
+ * bridge itself received, so that a broker without `$SYS` still has a chart. `bridge_system`
+ * are the messages of `$` topics the bridge reads itself: the broker counts them as delivered.
  */
 export interface Rates {
   publish_received: number | null;
@@ -763,6 +767,7 @@ export interface Rates {
   bytes_sent: number | null;
   bridge_messages: number | null;
   bridge_bytes: number | null;
+  bridge_system: number | null;
 }
 
 /**
@@ -955,13 +960,13 @@ export interface TokensReply {
 }
 
 /**
- * A topic that had traffic since the last `TopicsUpdate`.
+ * A topic that had traffic since the last `TopicsUpdate`; `rate` as in `TopicEntry`.
  */
 export interface TopicChange {
   topic: string;
   message_count: number;
   last_seen: number;
-  rate: number;
+  rate: number | null;
   retained: boolean;
 }
 
@@ -969,7 +974,7 @@ export interface TopicChange {
  * One topic of the index; `last_payload` is cut when `truncated`.
  *
  * `rate` is messages per second, lowered by the silence since `last_seen`; `usual_gap_s` is
- * the usual time between two messages, `null` while unknown.
+ * the usual time between two messages. Both are `null` while unknown.
  */
 export interface TopicInfo {
   topic: string;
@@ -982,7 +987,7 @@ export interface TopicInfo {
   last_retained: boolean;
   first_seen: number;
   last_seen: number;
-  rate: number;
+  rate: number | null;
   usual_gap_s: number | null;
 }
 
@@ -1015,9 +1020,13 @@ export interface TopicNews {
 /**
  * `GET /api/topics`: a page in the order of the tree.
  *
- * `next` continues it. A search looks at a bounded number of names per request, so a page may
- * be short, or empty, and still have a `next`. `looked_at` counts the names this request
- * compared, `candidates` all that can match: a whole search has looked at every one of them.
+ * `next` continues it. A search for words gives what begins with the text first, then other
+ * names that hold every word, then topics whose value does, each in the order of the tree; its
+ * `next` is only good for the same search, and `next_in` tells what it goes on with. A request
+ * looks at a bounded number of names and ends with a step that found something, so a page may be
+ * short, or empty, and still have a `next`. `looked_at` counts the names this request
+ * compared, `looked_at_values` the values, `candidates` all topics that can match: a whole
+ * search has looked at every one of their names, and of their values where these were asked for.
  */
 export interface TopicsReply {
   topics: TopicInfo[];
@@ -1028,7 +1037,9 @@ export interface TopicsReply {
   age_s: number | null;
   stale: boolean;
   looked_at: number;
+  looked_at_values: number;
   candidates: number | null;
+  next_in: "names" | "values" | null;
 }
 
 /**
@@ -1036,10 +1047,12 @@ export interface TopicsReply {
  *
  * `changed` holds the busiest changed topics, `changed_count` how many changed in all.
  * `count` and `new` are `null` for a viewer who may not read every topic.
- * `left_out` counts messages whose topic the index refused because it was full, `values_cut`
- * values cut short because all values together had used up their bytes. `newest` are the topics
- * seen first most recently, `silent` those whose silence began most recently and is three times
- * as long as usual; `silent_count` counts all of these, `null` while not counted yet.
+ * `left_out` counts messages whose topic the index refused because it was full, `left_out_by`
+ * by which bound: `topics` or `name_bytes`. `values_cut` counts values cut short because all
+ * values together had used up their bytes. `newest` are the topics seen first most recently,
+ * `silent` those whose silence began most recently and is three times as long as usual;
+ * `silent_count` counts all of these, `null` while not counted yet. The lists are bounded in
+ * bytes: a very long topic is counted, but not listed.
  */
 export interface TopicsUpdate {
   type: "topics_update";
@@ -1050,6 +1063,7 @@ export interface TopicsUpdate {
   changed: TopicChange[];
   limit: number;
   left_out: number;
+  left_out_by: Record<string, number>;
   values_cut: number;
   newest: TopicNews[];
   silent: TopicNews[];

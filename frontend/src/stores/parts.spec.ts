@@ -32,6 +32,7 @@ const good: BrokerStatusReply = {
     traffic: null,
     retained: null,
     restoring: false,
+    faults: {},
   },
   redis: { status: "up", reason: null, age_s: 0.1, durable: true, durable_reason: "on disk" },
 };

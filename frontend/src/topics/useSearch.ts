@@ -1,20 +1,35 @@
-// A search as it is typed: page by page, abandoned as soon as another one is asked.
+// A search as it is typed: page by page, abandoned as soon as another one is asked. The server
+// answers in steps, what is likeliest first; each step's finds are shown as they come.
 
 import { computed, ref, shallowRef } from "vue";
-import type { TopicInfo } from "@/contract/types";
+import type { TopicInfo, TopicsReply } from "@/contract/types";
 import * as api from "./api";
 import type { Row } from "./tree";
 
-/** How often a search with few finds goes on by itself; each time takes the server a second. */
-const GO_ON_BY_ITSELF = 6;
+/** How often a search with few finds goes on by itself; each time takes the server up to a second. */
+const GO_ON_BY_ITSELF = 8;
 const ENOUGH = 50;
 
 interface Found {
   text: string;
   topics: readonly TopicInfo[];
   next: string | null;
+  nextIn: TopicsReply["next_in"];
   lookedAt: number;
+  lookedAtValues: number;
   candidates: number | null;
+}
+
+function withPage(before: Found | null, text: string, reply: TopicsReply): Found {
+  return {
+    text,
+    topics: [...(before?.topics ?? []), ...reply.topics],
+    next: reply.next,
+    nextIn: reply.next_in,
+    lookedAt: (before?.lookedAt ?? 0) + reply.looked_at,
+    lookedAtValues: (before?.lookedAtValues ?? 0) + reply.looked_at_values,
+    candidates: reply.candidates,
+  };
 }
 
 export function useSearch(
@@ -60,35 +75,37 @@ export function useSearch(
   async function start(): Promise<void> {
     const wanted = text.value.trim();
     if (!wanted) return clear();
-    await look(wanted, null);
+    await look(wanted, null, show);
   }
 
   async function further(): Promise<void> {
-    const { next = null, text: wanted } = found.value ?? { text: "" };
-    if (next !== null && !searching.value) await look(wanted, next);
+    const before = found.value;
+    if (before && before.next !== null && !searching.value) await look(before.text, before, show);
   }
 
-  async function look(wanted: string, from: string | null): Promise<void> {
+  function show(now: Found): void {
+    found.value = now;
+  }
+
+  /** Look for a text from the beginning, or behind what was found; tell `told` of every page. */
+  async function look(
+    wanted: string,
+    behind: Found | null,
+    told: (now: Found) => void,
+  ): Promise<void> {
     stop();
     const mine = (running = new AbortController());
     searching.value = true;
-    let after = from;
+    let now = behind;
     let fresh = 0;
     try {
       for (let turn = 0; turn < GO_ON_BY_ITSELF; turn += 1) {
-        const reply = await api.search(wanted, inValues.value, after, mine.signal);
+        const reply = await api.search(wanted, inValues.value, now?.next ?? null, mine.signal);
         if (mine.signal.aborted) return;
-        const before = after === null ? null : found.value;
-        found.value = {
-          text: wanted,
-          topics: [...(before?.topics ?? []), ...reply.topics],
-          next: reply.next,
-          lookedAt: (before?.lookedAt ?? 0) + reply.looked_at,
-          candidates: reply.candidates,
-        };
+        now = withPage(now, wanted, reply);
+        told(now);
         fresh += reply.topics.length;
-        after = reply.next;
-        if (after === null || fresh >= ENOUGH) return;
+        if (reply.next === null || fresh >= ENOUGH) return;
       }
     } catch (error) {
       if (!mine.signal.aborted) throw error;
@@ -105,9 +122,13 @@ export function useSearch(
     const before = found.value;
     if (!before || searching.value || before.topics.length > api.PAGE) return;
     // A search that had to look far is not repeated by itself.
-    if (before.lookedAt > 50_000) return;
-    await look(before.text, null);
-    if (found.value && found.value !== before) note(before.topics, found.value.topics);
+    if (before.lookedAt + before.lookedAtValues > 50_000) return;
+    let now: Found | null = null;
+    await look(before.text, null, (page) => (now = page));
+    if (now === null || found.value !== before) return;
+    // All pages at once: a list that shrinks and grows again would lose its place.
+    show(now);
+    note(before.topics, (now as Found).topics);
   }
 
   return { text, inValues, found, searching, rows, start, further, clear, refresh };

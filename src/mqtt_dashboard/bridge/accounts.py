@@ -8,10 +8,10 @@ Every question carries a token nobody else knows, so no other program's answer i
 import secrets
 import threading
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from mqtt_dashboard.bridge.client_record import shortened
 from mqtt_dashboard.clock import Clock
@@ -70,7 +70,7 @@ class _Client(Struct):
 
 
 class _Data(Struct):
-    total: int = msgspec.field(default=0, name="totalCount")
+    total: Annotated[int, Meta(ge=0, le=2**53)] = msgspec.field(default=0, name="totalCount")
     clients: list[_Client] = []
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from mqtt_dashboard import logs
 from mqtt_dashboard.bridge.clients import Clients
 from mqtt_dashboard.bridge.emqx_api import ApiError, EmqxApi
+from mqtt_dashboard.bridge.faults import Faults
 from mqtt_dashboard.clock import Clock
 
 EVERY_S: Final = 30.0
@@ -19,9 +20,15 @@ class ClientPoller:
     """One round of the API every 30 s while the bridge is connected; `turn` is its loop."""
 
     def __init__(
-        self, api: EmqxApi, clients: Clients, connected: Callable[[], bool], clock: Clock
+        self,
+        api: EmqxApi,
+        clients: Clients,
+        connected: Callable[[], bool],
+        clock: Clock,
+        faults: Faults | None = None,
     ) -> None:
         self.problem: str | None = None
+        self._faults = faults or Faults()
         self._api = api
         self._clients = clients
         self._connected = connected
@@ -32,15 +39,21 @@ class ClientPoller:
         if not self._connected():
             wait(IDLE_S)
             return
+        problem: str | None = "EMQX's API sends what this bridge cannot use; its log says more"
+        with self._faults.survived("client_list"):
+            problem = self._ask(wait)
+        if problem is not None and problem != self.problem:
+            log.warning("clients.api_failed", reason=problem)
+        self.problem = problem
+        wait(EVERY_S)
+
+    def _ask(self, wait: Callable[[float], bool]) -> str | None:
+        """Take the list of clients; return what was wrong."""
         began = self._clock.now()
         try:
             listing = self._api.listing(wait)
         except ApiError as error:
-            if str(error) != self.problem:
-                log.warning("clients.api_failed", reason=str(error))
-            self.problem = str(error)
-        else:
-            if self._connected():
-                self._clients.take_list(SOURCE, listing.clients, whole=listing.whole, now=began)
-            self.problem = None
-        wait(EVERY_S)
+            return str(error)
+        if self._connected():
+            self._clients.take_list(SOURCE, listing.clients, whole=listing.whole, now=began)
+        return None

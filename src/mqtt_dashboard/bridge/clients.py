@@ -10,10 +10,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
 from mqtt_dashboard.bridge.client_record import ClientRecord
 from mqtt_dashboard.bridge.client_table import ClientTable
+from mqtt_dashboard.bridge.shown import weight
 from mqtt_dashboard.contract.messages import ClientInfo, ClientsUpdate
 from mqtt_dashboard.mqtt.client_events import (
     ClientConnected,
@@ -163,9 +162,9 @@ class Clients:
         shown: list[ClientInfo] = []
         for record in self._table.newest_first():
             info = record.info(subscriptions_told=told, room=min(filters_room, FILTER_BYTES_EACH))
-            filters = _weight(info.subscriptions)
+            filters = weight(info.subscriptions)
             filters_room -= filters
-            room -= _weight(info) - filters
+            room -= weight(info) - filters
             if len(shown) >= MAX_SHOWN or room < 0:
                 break
             shown.append(info)
@@ -222,11 +221,6 @@ def _fill(record: ClientRecord, event: ClientConnected) -> None:
     record.clean_start = record.clean_start if event.clean_start is None else event.clean_start
     record.keepalive = record.keepalive if event.keepalive is None else event.keepalive
     record.username = event.username or record.username
-
-
-def _weight(part: object) -> int:
-    """Return how many bytes a part takes in the document; escapes make names longer."""
-    return len(msgspec.json.encode(part))
 
 
 def _proves(event: Event) -> set[str]:

@@ -20,7 +20,8 @@ from msgspec import Struct
 
 from mqtt_dashboard.bridge.clients import ListedClient
 from mqtt_dashboard.clock import Clock
-from mqtt_dashboard.mqtt.client_events import ClientConnected, Connection
+from mqtt_dashboard.contract.topic_entry import LATEST
+from mqtt_dashboard.mqtt.client_events import ClientConnected, Connection, within
 
 PAGE: Final = 500
 MAX_CLIENTS: Final = 10_000
@@ -175,10 +176,10 @@ def _listed(one: _Client, filters: dict[str, dict[str, int]], *, complete: bool)
     versions = {3: "3.1", 4: "3.1.1", 5: "5.0"}
     event = ClientConnected(
         client_id=one.clientid,
-        connection=Connection(one.ip_address, one.port, at),
+        connection=Connection(one.ip_address, within(one.port, 65535), at),
         protocol=versions.get(one.proto_ver) if one.proto_ver is not None else None,
         clean_start=one.clean_start,
-        keepalive=one.keepalive,
+        keepalive=within(one.keepalive, 65535),
         username=None if one.username in {None, "", "undefined"} else one.username,
     )
     held = filters.get(one.clientid, {} if complete else None)
@@ -186,10 +187,12 @@ def _listed(one: _Client, filters: dict[str, dict[str, int]], *, complete: bool)
 
 
 def _seconds(at: str | float | None) -> float | None:
-    """Read a time as EMQX writes it: RFC 3339 text, or milliseconds."""
-    if isinstance(at, int | float):
-        return at / 1000
+    """Read a time as EMQX writes it: RFC 3339 text, or milliseconds; None when it is no time."""
     try:
-        return datetime.fromisoformat(at).timestamp() if at else None
-    except ValueError:
+        if isinstance(at, int | float):
+            seconds = at / 1000
+        else:
+            seconds = datetime.fromisoformat(at).timestamp() if at else 0.0
+    except (ValueError, OverflowError, OSError):
         return None
+    return seconds if 0 < seconds < LATEST else None

@@ -29,8 +29,11 @@ log = logs.get(__name__)
 class Observer(Protocol):
     """Sees every message once it was written, on the forwarder's thread."""
 
-    def note(self, messages: list[LogMessage]) -> None:
-        """Take note of messages that are now in Redis; must return at once."""
+    def note(self, messages: list[LogMessage], last: tuple[int, int]) -> None:
+        """Take note of messages that are now in Redis; must return at once.
+
+        ``last`` is the epoch and the number of the last one.
+        """
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ class Forwarder:
         if sealed.tokens:
             self._acknowledge(sealed.tokens)
         self._inbox.settle(len(sealed.messages))
-        self._observer.note(sealed.messages)
+        self._observer.note(sealed.messages, (sealed.epoch, self._seq))
         self._pending, self._sealed = [], None
         self._retry_s = RETRY_FIRST_S
 

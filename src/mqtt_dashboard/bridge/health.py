@@ -48,6 +48,12 @@ class BridgeMetrics(Collector):
         for outcome, count in status.commands.items():
             commands.add_metric([outcome], count)
         yield commands
+        faults = CounterMetricFamily(
+            "mqtt_bridge_faults", "What failed or could not be used, by place.", labels=["place"]
+        )
+        for place, count in status.faults.items():
+            faults.add_metric([place], count)
+        yield faults
 
 
 class HealthServer:

@@ -25,6 +25,7 @@ class Lease:
         self._lock = threading.Lock()
         self._epoch = 0
         self._renewed = float("-inf")
+        self._beat = self._confirmed = 0
 
     @property
     def epoch(self) -> int:
@@ -47,9 +48,12 @@ class Lease:
         with self._lock:
             before = self._epoch
             asked = self._clock.monotonic()
-            self._epoch = self._store.renew(self.instance, before, self._clock.now(), status)
+            self._beat += 1
+            beats = (self._confirmed, self._beat)
+            self._epoch = self._store.renew(self.instance, before, self._clock.now(), status, beats)
             if self._epoch:
                 self._renewed = asked
+                self._confirmed = self._beat
             return self._epoch not in {0, before}
 
     def release(self) -> None:

@@ -9,6 +9,7 @@ from mqtt_dashboard.bridge import capabilities, families
 from mqtt_dashboard.bridge.accounts import Accounts
 from mqtt_dashboard.bridge.client_poller import ClientPoller
 from mqtt_dashboard.bridge.clients import Clients
+from mqtt_dashboard.bridge.faults import Faults
 from mqtt_dashboard.bridge.inbox import Inbox
 from mqtt_dashboard.bridge.topic_index import TopicIndex
 from mqtt_dashboard.clock import Clock
@@ -44,11 +45,14 @@ class Observer:
         clients: Clients,
         clock: Clock,
         accounts: Accounts | None = None,
+        faults: Faults | None = None,
     ) -> None:
+        self._faults = faults or Faults()
         self.index = index
         self.clients = clients
         self.accounts = accounts or Accounts(clock, enabled=False)
         self.poller: ClientPoller | None = None
+        self._system_messages = 0
         self._session: Session | None = None
         self._session_at = 0.0
         self._inbox = inbox
@@ -74,19 +78,21 @@ class Observer:
 
     def system(self, message: Incoming) -> None:
         """Read one message of a topic that begins with ``$``; hostile bytes are counted."""
-        if message.topic == families.DYNSEC_RESPONSE:
-            self.accounts.take(message.payload)
-            return
-        with self._lock:
-            version = self._sys.version
-        if self.clients.feed(message.topic, message.payload, version, self._clock.now()):
-            return
-        with self._lock:
-            self._sys.feed(message.topic, message.payload, self._clock.monotonic())
+        self._system_messages += 1
+        with self._faults.survived("system_message"):
+            if message.topic == families.DYNSEC_RESPONSE:
+                self.accounts.take(message.payload)
+                return
+            with self._lock:
+                version = self._sys.version
+            if self.clients.feed(message.topic, message.payload, version, self._clock.now()):
+                return
+            with self._lock:
+                self._sys.feed(message.topic, message.payload, self._clock.monotonic())
 
-    def note(self, messages: list[LogMessage]) -> None:
-        """Take forwarded messages into the topic index."""
-        self.index.note(messages)
+    def note(self, messages: list[LogMessage], last: tuple[int, int]) -> None:
+        """Take forwarded messages into the topic index; ``last`` is the number of the last one."""
+        self.index.note(messages, last)
 
     def connected_clients(self) -> int | None:
         """Return the broker's own count of connected clients."""
@@ -160,6 +166,7 @@ class Observer:
         traffic = self._inbox.traffic()
         counters: dict[str, int | None] = {name: getattr(data, name) for name in BROKER_RATES}
         counters |= {"bridge_messages": traffic.received, "bridge_bytes": traffic.bytes}
+        counters["bridge_system"] = self._system_messages
         return StatsUpdate(
             timestamp=self._clock.now(),
             data=data,

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from mqtt_dashboard import logs
+from mqtt_dashboard.bridge.faults import Faults
 from mqtt_dashboard.bridge.lease import Lease
 from mqtt_dashboard.bridge.session_log import SessionLog
 from mqtt_dashboard.bus.bridge_store import BridgeStore
@@ -43,12 +44,14 @@ class Reporter:
         lease: Lease,
         session: SessionLog,
         clock: Clock,
+        faults: Faults,
     ) -> None:
         self._store = store
         self._channels = channels
         self._lease = lease
         self._session = session
         self._clock = clock
+        self._faults = faults
         self._tasks: list[Task] = []
 
     def every(self, seconds: float, name: str, action: Callable[[], None]) -> None:
@@ -67,7 +70,8 @@ class Reporter:
         if not self._lease.held:
             return
         try:
-            self.announce_changes()
+            with self._faults.survived("report:status"):
+                self.announce_changes()
             self._run_due()
         except BusError as error:
             log.warning("reporter.postponed", reason=error.reason)
@@ -91,4 +95,6 @@ class Reporter:
             if now >= task.due:
                 # A late task is not repeated to catch up: the newest document is what counts.
                 task.due = now + task.every
-                task.action()
+                # One that fails over what it was given keeps no other from its turn.
+                with self._faults.survived(f"report:{task.name}"):
+                    task.action()

@@ -156,7 +156,7 @@ class RetainedWatch:
         if missing < 0:
             return "more are known than the broker counts: some expired or were cleared unseen"
         if self._index.left_out:
-            return "the topic index is full (TOPIC_LIMIT)"
+            return "the topic index is full (TOPIC_LIMIT or TOPIC_NAMES_BYTES)"
         if session.protocol != "5.0":
             return (
                 "with MQTT 3.1.1 the broker's queue limit cuts the snapshot (max_queued_messages)"

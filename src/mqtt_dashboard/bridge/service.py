@@ -18,6 +18,7 @@ from mqtt_dashboard.bridge.clients import Clients
 from mqtt_dashboard.bridge.commands import Commands, Replies
 from mqtt_dashboard.bridge.emqx_api import EmqxApi
 from mqtt_dashboard.bridge.families import DYNSEC_RESPONSE
+from mqtt_dashboard.bridge.faults import Faults
 from mqtt_dashboard.bridge.forwarder import Forwarder
 from mqtt_dashboard.bridge.history import History
 from mqtt_dashboard.bridge.inbox import Inbox
@@ -25,6 +26,7 @@ from mqtt_dashboard.bridge.index_keeper import IndexKeeper
 from mqtt_dashboard.bridge.intake import Intake
 from mqtt_dashboard.bridge.journal import no_checkpoint
 from mqtt_dashboard.bridge.lease import Lease
+from mqtt_dashboard.bridge.link_options import link_options, status_topic
 from mqtt_dashboard.bridge.loops import Loop
 from mqtt_dashboard.bridge.observer import Observer
 from mqtt_dashboard.bridge.orders import Orders
@@ -43,7 +45,6 @@ from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.messages import BridgeStatus
 from mqtt_dashboard.contract.system import BridgeAbout
 from mqtt_dashboard.errors import BusError
-from mqtt_dashboard.mqtt.client import LinkOptions, Will
 from mqtt_dashboard.mqtt.client_events import ClientConnected
 from mqtt_dashboard.mqtt.connector import Connector
 
@@ -89,15 +90,23 @@ class MQTTBridge:
         self._history = History(store.history, clock, about)
         self._subscriptions = Subscriptions(mqtt.topics, [DYNSEC_RESPONSE] if dynsec else [])
         self._replies = Replies(store)
-        self._index = TopicIndex(settings.topic_limit, settings.value_limit, settings.value_budget)
+        self._faults = Faults()
+        self._index = TopicIndex(
+            settings.topic_limit,
+            settings.value_limit,
+            settings.value_budget,
+            settings.names_budget,
+        )
         self._silence = SilenceWatch(self._index, self._listening_since)
-        self._keeper = IndexKeeper(self._index, store.topics, self._lease, clock)
+        self._keeper = IndexKeeper(
+            self._index, store.topics, store.tail, self._lease, clock, self._faults
+        )
         clients = Clients(
             ClientConnected(mqtt.client_id, keepalive=mqtt.keepalive, username=mqtt.username)
         )
         accounts = Accounts(clock, enabled=dynsec)
-        self._observer = Observer(self._inbox, self._index, clients, clock, accounts)
-        self._reporter = Reporter(store, channels, self._lease, self._session, clock)
+        self._observer = Observer(self._inbox, self._index, clients, clock, accounts, self._faults)
+        self._reporter = Reporter(store, channels, self._lease, self._session, clock, self._faults)
         self._intake = Intake(
             self._inbox, self._observer, self._subscriptions, self._session, clock
         )
@@ -249,6 +258,7 @@ class MQTTBridge:
             restoring=self._keeper.restoring,
             retained=self._retained.state,
             capabilities=self._observer.capabilities(self._reconciler.report()),
+            faults=self._faults.counts(),
         )
 
     def _may_connect(self) -> bool:
@@ -288,7 +298,8 @@ class MQTTBridge:
         log.info("lease.taken", epoch=self._lease.epoch, instance=self._instance)
         self._lease.renew(codec.encode(self.status()))
         try:
-            self._subscriptions.restore(self._store.load_subscriptions())
+            with self._faults.survived("subscriptions"):
+                self._subscriptions.restore(self._store.load_subscriptions())
         except BusError as error:
             log.warning("bridge.restore_failed", reason=error.reason)
         if not self._session.now.connected:
@@ -335,7 +346,9 @@ class MQTTBridge:
             secret.get_secret_value() if secret else "",
             self._clock,
         )
-        poller = ClientPoller(api, clients, lambda: self._session.now.connected, self._clock)
+        poller = ClientPoller(
+            api, clients, lambda: self._session.now.connected, self._clock, self._faults
+        )
         self._observer.poller = poller
         # A request may take long, and a name server longer: neither is a reason to end the bridge.
         return Loop("clients", poller.turn, self._clock, stuck_after=float("inf"))
@@ -358,36 +371,6 @@ class MQTTBridge:
         deadline = self._clock.monotonic() + DRAIN_S
         while self._inbox.traffic().queued and self._clock.monotonic() < deadline:
             self._stopping.wait(0.02)
-
-
-def status_topic(mqtt: MqttSettings) -> str | None:
-    """Return the topic that tells whether the bridge is online, or None when switched off."""
-    if mqtt.status_topic == "off":
-        return None
-    return mqtt.status_topic.replace("{client_id}", mqtt.client_id)
-
-
-def link_options(mqtt: MqttSettings, port: int) -> LinkOptions:
-    """Translate the settings for the link."""
-    topic = status_topic(mqtt)
-    return LinkOptions(
-        host=mqtt.host,
-        port=port,
-        client_id=mqtt.client_id,
-        username=mqtt.username,
-        password=mqtt.password.get_secret_value() if mqtt.password else None,
-        tls=mqtt.tls,
-        transport=mqtt.transport,
-        ws_path=mqtt.ws_path,
-        ca_file=mqtt.ca_file,
-        cert_file=mqtt.cert_file,
-        key_file=mqtt.key_file,
-        keepalive=mqtt.keepalive,
-        session_expiry=mqtt.session_expiry,
-        receive_maximum=mqtt.receive_maximum,
-        max_packet_size=mqtt.max_packet_size,
-        will=Will(topic, b"offline") if topic else None,
-    )
 
 
 def _account(status: BridgeStatus) -> dict[str, object]:

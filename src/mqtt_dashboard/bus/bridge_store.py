@@ -14,6 +14,7 @@ from mqtt_dashboard.bus.bridge_history import BridgeHistory
 from mqtt_dashboard.bus.bridge_orders import BridgeOrders
 from mqtt_dashboard.bus.bridge_topics import BridgeTopics
 from mqtt_dashboard.bus.fence import FENCE, fencing_errors
+from mqtt_dashboard.bus.log_tail import LogTail
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.commands import CommandReply
@@ -24,16 +25,21 @@ LEASE_TTL_MS: Final = 5000
 STATUS_TTL_MS: Final = 3000
 REPLY_TTL_S: Final = 60
 EVENTS_KEPT: Final = 1000
+EVENTS_BYTES: Final = 16 * 1024 * 1024
 
-# KEYS lease, epoch, status; ARGV instance, lease ttl, own epoch, now (s), status, status ttl.
-# A reign ends when the lease has passed to somebody else, or when Redis forgot the epoch. Epochs
-# start from the clock so that they grow even after Redis lost its data.
+# KEYS lease, epoch, status, beat; ARGV instance, lease ttl, own epoch, now (s), status, status ttl,
+# number of the last renewal that was confirmed, number of this one.
+# A reign ends when the lease has passed to somebody else, or when Redis forgot the epoch or a
+# renewal: then it came back with older data, and what was written since is gone. Epochs start from
+# the clock so that they grow even after Redis lost its data.
 _RENEW: Final = """
 local owner = redis.call('GET', KEYS[1])
 if owner and owner ~= ARGV[1] then return 0 end
 local epoch = tonumber(redis.call('GET', KEYS[2]) or '0')
 local mine = tonumber(ARGV[3])
-if mine == 0 or epoch ~= mine then
+local beat = tonumber(redis.call('GET', KEYS[4]) or '0') or 0
+redis.call('SET', KEYS[4], ARGV[8])
+if mine == 0 or epoch ~= mine or beat < tonumber(ARGV[7]) then
   mine = math.max(epoch + 1, mine + 1, tonumber(ARGV[4]))
   redis.call('SET', KEYS[2], string.format('%d', mine))
 end
@@ -62,12 +68,17 @@ return 1
 # KEYS epoch, log; ARGV epoch, oldest id to keep
 _TRIM: Final = FENCE + "return redis.call('XTRIM', KEYS[2], 'MINID', '~', ARGV[2])"
 
-# KEYS epoch, latest, events; ARGV epoch, channel, document, events to keep
+# KEYS epoch, latest, events; ARGV epoch, channel, document, events to keep, bytes to keep
 _ANNOUNCE: Final = (
     FENCE
     + """
 redis.call('SET', KEYS[2], ARGV[3])
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[4], '*', 'c', ARGV[2], 'd', ARGV[3])
+local kept = redis.call('XLEN', KEYS[3])
+while kept > 1 and redis.call('MEMORY', 'USAGE', KEYS[3], 'SAMPLES', 0) > tonumber(ARGV[5]) do
+  kept = math.floor(kept * 0.75)
+  redis.call('XTRIM', KEYS[3], 'MAXLEN', kept)
+end
 return redis.call('PUBLISH', ARGV[2], ARGV[3])
 """
 )
@@ -86,21 +97,39 @@ class BridgeStore:
         self._trim = client.register_script(_TRIM)
         self._announce = client.register_script(_ANNOUNCE)
         self.topics = BridgeTopics(client, channels, address)
+        self.tail = LogTail(client, channels, address)
         self.history = BridgeHistory(client, channels, address)
         self.orders = BridgeOrders(client, channels, address)
 
-    def renew(self, instance: str, epoch: int, now: float, status: bytes = b"") -> int:
+    def renew(
+        self,
+        instance: str,
+        epoch: int,
+        now: float,
+        status: bytes = b"",
+        beats: tuple[int, int] = (0, 1),
+    ) -> int:
         """Take or keep the lease and renew the status key; return the epoch held, 0 if none.
 
         ``epoch`` is the one held so far (0: none). The status is stored only when the reign goes
-        on; after a new epoch the caller renews again with a status that bears it.
+        on; after a new epoch the caller renews again with a status that bears it. ``beats`` are the
+        number of the last renewal that was confirmed, and the number of this one.
         """
         names = self._channels
+        keys = [names.bridge_lease, names.bridge_epoch, names.bridge_status, names.bridge_beat]
         with self._errors():
             return int(
                 self._renew(
-                    keys=[names.bridge_lease, names.bridge_epoch, names.bridge_status],
-                    args=[instance, LEASE_TTL_MS, epoch, int(now), status, STATUS_TTL_MS],
+                    keys=keys,
+                    args=[
+                        instance,
+                        LEASE_TTL_MS,
+                        epoch,
+                        int(now),
+                        status,
+                        STATUS_TTL_MS,
+                        *beats,
+                    ],
                 )
             )
 
@@ -138,7 +167,7 @@ class BridgeStore:
         with self._errors():
             self._announce(
                 keys=[names.bridge_epoch, names.latest(channel), names.events],
-                args=[epoch, channel, codec.encode(document), EVENTS_KEPT],
+                args=[epoch, channel, codec.encode(document), EVENTS_KEPT, EVENTS_BYTES],
             )
 
     def log_size(self) -> tuple[int, int]:

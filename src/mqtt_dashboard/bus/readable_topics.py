@@ -9,22 +9,19 @@ from dataclasses import replace
 from typing import Any, Final
 
 from mqtt_dashboard.bus.connection import Client, plain_errors
-from mqtt_dashboard.bus.dashboard_topics import (
-    Child,
-    DashboardTopics,
-    LevelPage,
-    Question,
-    TopicPage,
-    lua_patterns,
-)
+from mqtt_dashboard.bus.dashboard_topics import Child, DashboardTopics, LevelPage
 from mqtt_dashboard.bus.topic_names import LAST, SEPARATOR, to_member
+from mqtt_dashboard.bus.topic_question import Question, lua_patterns
+from mqtt_dashboard.bus.topic_search import TopicPage
 from mqtt_dashboard.contract.channels import RedisChannels
-from mqtt_dashboard.contract.messages import TopicEntry
 from mqtt_dashboard.contract.policy import Grant
+from mqtt_dashboard.contract.topic_entry import TopicEntry
 from mqtt_dashboard.errors import BusError
 
 NAMES_PER_CALL: Final = 10_000
 NAMES_COUNTED: Final = 100_000
+# A search that has come this far ends at the next name that may be told.
+LONG_ENOUGH_S: Final = 0.8
 LONGEST_S: Final = 4.0
 
 # KEYS names. ARGV start, end, names to look at, patterns... Answers the last name looked at
@@ -91,23 +88,25 @@ class ReadableTopics:
             _check_time(give_up)
 
     def search(self, question: Question, after: str | None, limit: int) -> TopicPage:
-        """Return a full page, or what there is: the cursor always names a readable topic."""
+        """Return a full page, or what there is: a cursor names a readable topic, or none."""
         if not self._grant.filters:
             return TopicPage([], None)
         found: list[TopicEntry] = []
         unreadable = 0
-        give_up = time.monotonic() + LONGEST_S
+        began = time.monotonic()
         narrowed = replace(question, readable=self._grant.filters)
         while True:
             page = self._inner.search(narrowed, after, limit - len(found))
             unreadable += page.unreadable
             found += [entry for entry in page.entries if self._grant.allows(entry.topic)]
-            if len(found) >= limit:
-                return TopicPage(found, found[-1].topic, unreadable, len(found))
-            if page.last is None:
-                return TopicPage(found, None, unreadable, len(found))
             after = page.last
-            _check_time(give_up)
+            if after is None or len(found) >= limit or (page.between and found):
+                break
+            if page.readable is not None and time.monotonic() - began > LONG_ENOUGH_S:
+                after = page.readable
+                break
+            _check_time(began + LONGEST_S)
+        return TopicPage(found, after, unreadable, len(found), step=page.step, between=page.between)
 
     def _readable(self, child: Child) -> Child | None:
         below = f"{child.topic}/#"

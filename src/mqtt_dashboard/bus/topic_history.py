@@ -5,11 +5,12 @@ entry without these bytes is passed over without being unpacked.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from mqtt_dashboard.bus.connection import Client, plain_errors
+from mqtt_dashboard.bus.connection import Client
+from mqtt_dashboard.bus.log_pages import backwards
 from mqtt_dashboard.contract import CONTRACT_VERSION, codec
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.messages import Batch, LogMessage
@@ -18,10 +19,6 @@ from mqtt_dashboard.errors import ContractError
 SCAN_S: Final = 0.6
 SCAN_BYTES: Final = 48 * 1024 * 1024
 SCAN_ENTRIES: Final = 20_000
-# What one call may bring: Redis and this worker serve others in between.
-CALL_BYTES: Final = 512 * 1024
-FIRST_COUNT: Final = 16
-MOST_COUNT: Final = 512
 
 CutBy = Literal["limit", "bytes", "entries", "time"]
 
@@ -80,7 +77,10 @@ class TopicHistory:
         needle = topic.encode()
         give_up = monotonic() + SCAN_S
         seen: set[tuple[int, int]] = set()
-        for position, packed in self._entries(start):
+        newest = "+"
+        if start is not None:
+            newest = start.position if start.seq > 0 else f"({start.position}"
+        for position, packed in backwards(self._client, self._log, self._address, newest):
             history.entries += 1
             history.bytes += len(packed)
             history.back_to = int(position.partition("-")[0]) / 1000
@@ -127,24 +127,6 @@ class TopicHistory:
                 limit -= 1
             if limit <= 0:
                 return
-
-    def _entries(self, start: Cursor | None) -> Iterator[tuple[str, bytes]]:
-        """Give entries from the newest to the oldest, each call about `CALL_BYTES`."""
-        newest, count = "+", FIRST_COUNT
-        if start is not None:
-            newest = start.position if start.seq > 0 else f"({start.position}"
-        while True:
-            with plain_errors(self._address):
-                entries: Any = self._client.xrevrange(self._log, max=newest, min="-", count=count)
-            size = 0
-            for position, fields in entries:
-                packed = fields.get(b"b", b"")
-                size += len(packed)
-                yield str(position, "ascii"), packed
-            if len(entries) < count:
-                return
-            newest = f"({str(entries[-1][0], 'ascii')}"
-            count = max(1, min(MOST_COUNT, 2 * count, CALL_BYTES * count // max(1, size)))
 
 
 def _readable(packed: bytes) -> Batch | None:

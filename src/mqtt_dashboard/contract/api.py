@@ -78,7 +78,10 @@ class BrokerPart(Struct, kw_only=True, frozen=True):
 
 
 class BridgePart(Struct, kw_only=True, frozen=True):
-    """The bridge process. ``alive`` is ``null`` when Redis cannot be asked."""
+    """The bridge process. ``alive`` is ``null`` when Redis cannot be asked.
+
+    ``faults`` counts by place what it could not use, or what failed in it, and was survived.
+    """
 
     alive: bool | None
     age_s: float | None = None
@@ -92,6 +95,7 @@ class BridgePart(Struct, kw_only=True, frozen=True):
     traffic: Traffic | None = None
     retained: RetainedCensus | None = None
     restoring: bool | None = None
+    faults: dict[str, int] = field(default_factory=dict)
 
 
 class BrokerStatusReply(Struct, kw_only=True, frozen=True):
@@ -135,11 +139,14 @@ class VersionReply(Struct, kw_only=True, frozen=True):
     stale: bool
 
 
+SearchIn = Literal["names", "values"]
+
+
 class TopicInfo(Struct, kw_only=True, frozen=True):
     """One topic of the index; ``last_payload`` is cut when ``truncated``.
 
     ``rate`` is messages per second, lowered by the silence since ``last_seen``; ``usual_gap_s`` is
-    the usual time between two messages, ``null`` while unknown.
+    the usual time between two messages. Both are ``null`` while unknown.
     """
 
     topic: str
@@ -152,16 +159,20 @@ class TopicInfo(Struct, kw_only=True, frozen=True):
     last_retained: bool
     first_seen: float
     last_seen: float
-    rate: float
+    rate: float | None
     usual_gap_s: float | None = None
 
 
 class TopicsReply(Struct, kw_only=True, frozen=True):
     """``GET /api/topics``: a page in the order of the tree.
 
-    ``next`` continues it. A search looks at a bounded number of names per request, so a page may
-    be short, or empty, and still have a ``next``. ``looked_at`` counts the names this request
-    compared, ``candidates`` all that can match: a whole search has looked at every one of them.
+    ``next`` continues it. A search for words gives what begins with the text first, then other
+    names that hold every word, then topics whose value does, each in the order of the tree; its
+    ``next`` is only good for the same search, and ``next_in`` tells what it goes on with. A request
+    looks at a bounded number of names and ends with a step that found something, so a page may be
+    short, or empty, and still have a ``next``. ``looked_at`` counts the names this request
+    compared, ``looked_at_values`` the values, ``candidates`` all topics that can match: a whole
+    search has looked at every one of their names, and of their values where these were asked for.
     """
 
     topics: list[TopicInfo]
@@ -172,7 +183,9 @@ class TopicsReply(Struct, kw_only=True, frozen=True):
     age_s: float | None
     stale: bool
     looked_at: int = 0
+    looked_at_values: int = 0
     candidates: int | None = None
+    next_in: SearchIn | None = None
 
 
 class TopicLevel(Struct, kw_only=True, frozen=True):

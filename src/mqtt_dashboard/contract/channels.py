@@ -82,6 +82,11 @@ class RedisChannels:
         """Integer: the epoch of the newest active bridge; fences older ones."""
         return f"{self.prefix}bridge:epoch"
 
+    @cached_property
+    def bridge_beat(self) -> str:
+        """Integer: how often the active bridge has renewed its lease."""
+        return f"{self.prefix}bridge:beat"
+
     def latest(self, channel: str) -> str:
         """Return the key that keeps the newest document of a state channel."""
         return f"{self.prefix}latest:{channel.removeprefix(self.prefix)}"
@@ -95,6 +100,11 @@ class RedisChannels:
     def topic_values(self) -> str:
         """Hash topic -> `TopicEntry` in MessagePack."""
         return f"{self.prefix}index:values"
+
+    @cached_property
+    def topic_state(self) -> str:
+        """Hash: how many writes the index has seen, and up to which message it is whole."""
+        return f"{self.prefix}index:state"
 
     @cached_property
     def status_history(self) -> str:

@@ -13,8 +13,8 @@ from mqtt_dashboard.contract.messages import (
     Encoding,
     LogMessage,
     MessageReceived,
-    TopicEntry,
 )
+from mqtt_dashboard.contract.topic_entry import TopicEntry
 from mqtt_dashboard.errors import ContractError
 
 T = TypeVar("T")

@@ -85,7 +85,8 @@ class Rates(Struct, kw_only=True, frozen=True):
     """Per-second rates between two statistics documents; ``null`` after a counter fell.
 
     ``publish_*`` and ``bytes_*`` come from the broker's counters, ``bridge_*`` from the traffic the
-    bridge itself received, so that a broker without ``$SYS`` still has a chart.
+    bridge itself received, so that a broker without ``$SYS`` still has a chart. ``bridge_system``
+    are the messages of ``$`` topics the bridge reads itself: the broker counts them as delivered.
     """
 
     publish_received: float | None = None
@@ -95,6 +96,7 @@ class Rates(Struct, kw_only=True, frozen=True):
     bytes_sent: float | None = None
     bridge_messages: float | None = None
     bridge_bytes: float | None = None
+    bridge_system: float | None = None
 
 
 class Traffic(Struct, kw_only=True, frozen=True):
@@ -234,12 +236,12 @@ class ClientsUpdate(Struct, kw_only=True, frozen=True, tag_field="type", tag="cl
 
 
 class TopicChange(Struct, kw_only=True, frozen=True):
-    """A topic that had traffic since the last `TopicsUpdate`."""
+    """A topic that had traffic since the last `TopicsUpdate`; ``rate`` as in `TopicEntry`."""
 
     topic: str
     message_count: int
     last_seen: float
-    rate: float
+    rate: float | None
     retained: bool
 
 
@@ -261,10 +263,12 @@ class TopicsUpdate(Struct, kw_only=True, frozen=True, tag_field="type", tag="top
 
     ``changed`` holds the busiest changed topics, ``changed_count`` how many changed in all.
     ``count`` and ``new`` are ``null`` for a viewer who may not read every topic.
-    ``left_out`` counts messages whose topic the index refused because it was full, ``values_cut``
-    values cut short because all values together had used up their bytes. ``newest`` are the topics
-    seen first most recently, ``silent`` those whose silence began most recently and is three times
-    as long as usual; ``silent_count`` counts all of these, ``null`` while not counted yet.
+    ``left_out`` counts messages whose topic the index refused because it was full, ``left_out_by``
+    by which bound: ``topics`` or ``name_bytes``. ``values_cut`` counts values cut short because all
+    values together had used up their bytes. ``newest`` are the topics seen first most recently,
+    ``silent`` those whose silence began most recently and is three times as long as usual;
+    ``silent_count`` counts all of these, ``null`` while not counted yet. The lists are bounded in
+    bytes: a very long topic is counted, but not listed.
     """
 
     timestamp: float
@@ -274,6 +278,7 @@ class TopicsUpdate(Struct, kw_only=True, frozen=True, tag_field="type", tag="top
     changed: list[TopicChange]
     limit: int
     left_out: int
+    left_out_by: dict[str, int] = field(default_factory=dict)
     values_cut: int = 0
     newest: list[TopicNews] = field(default_factory=list)
     silent: list[TopicNews] = field(default_factory=list)
@@ -313,7 +318,8 @@ class BridgeStatus(Struct, kw_only=True, frozen=True):
     """The bridge's own state, renewed each second under a key that expires.
 
     ``beat`` grows with each renewal: a reader judges age by when it last saw it grow, on its own
-    clock. ``connected`` speaks of the MQTT session only.
+    clock. ``connected`` speaks of the MQTT session only. ``faults`` counts by place what the bridge
+    could not use, or what failed in it, and was survived.
     """
 
     instance: str
@@ -343,6 +349,7 @@ class BridgeStatus(Struct, kw_only=True, frozen=True):
     retained: RetainedCensus | None = None
     restoring: bool = False
     capabilities: Capabilities | None = None
+    faults: dict[str, int] = field(default_factory=dict)
 
 
 class WantedFilter(Struct, kw_only=True):
@@ -373,25 +380,6 @@ class Batch(Struct, array_like=True, frozen=True):
     epoch: int
     first_seq: int
     messages: list[LogMessage]
-
-
-class TopicEntry(Struct, array_like=True, frozen=True, gc=False):
-    """A topic of the index: its last value and its account.
-
-    ``payload`` holds at most the index's value limit, ``size`` the full length in bytes. ``rate``
-    is messages per second as of ``last_seen``, 0 while unknown: the inverse of the usual time
-    between two messages. Since then it can only have fallen: to at most 1 / silence.
-    """
-
-    topic: str
-    payload: bytes
-    size: int
-    qos: int
-    retained: bool
-    message_count: int
-    first_seen: float
-    last_seen: float
-    rate: float
 
 
 StateDocument = StatsUpdate | StatusChange | ClientsUpdate | TopicsUpdate

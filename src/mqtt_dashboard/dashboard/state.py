@@ -286,6 +286,7 @@ class ReadModel:
             traffic=bridge.traffic,
             retained=bridge.retained,
             restoring=bridge.restoring,
+            faults=bridge.faults,
         )
 
 

@@ -10,6 +10,11 @@ SAID_GOODBYE = "disconnected by the client"
 _ROUNDING_S = 0.002
 
 
+def within(value: int | None, largest: int) -> int | None:
+    """Return a number that fits its field, None for one that does not or is not known."""
+    return value if value is not None and 0 <= value <= largest else None
+
+
 class Unusable(Exception):  # noqa: N818 - not an error of ours
     """A message about clients that tells nothing for certain; the text is the reason to count."""
 

@@ -27,6 +27,7 @@ from mqtt_dashboard.mqtt.client_events import (
     Subscribed,
     Unsubscribed,
     Unusable,
+    within,
 )
 
 NOT_JSON: Final = "event that is not the broker's JSON"
@@ -130,7 +131,7 @@ def _emqx_connected(event: _EmqxEvent) -> ClientConnected:
         connection=_emqx_connection(event),
         protocol=_VERSIONS.get(version) if version is not None else None,
         clean_start=clean,
-        keepalive=_within(event.keepalive, 65535),
+        keepalive=within(event.keepalive, 65535),
         username=None if event.username in {None, "", "undefined"} else event.username,
     )
 
@@ -170,7 +171,7 @@ def read_nanomq(what: str, payload: bytes) -> Event:
         connection=connection,
         protocol=_VERSIONS.get(version) if isinstance(version, int) else None,
         clean_start=clean == 1 if isinstance(clean, int) else None,
-        keepalive=_within(keepalive, 65535) if isinstance(keepalive, int) else None,
+        keepalive=within(keepalive, 65535) if isinstance(keepalive, int) else None,
         username=None if username in {None, "", "(null)"} else username,
     )
 
@@ -205,7 +206,3 @@ def _is_filter(text: str) -> bool:
     except TopicError:
         return False
     return True
-
-
-def _within(value: int | None, largest: int) -> int | None:
-    return value if value is not None and 0 <= value <= largest else None

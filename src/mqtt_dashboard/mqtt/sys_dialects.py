@@ -15,7 +15,8 @@ Reader = Callable[[bytes], Value]
 _INTEGER: Final = re.compile(rb"[0-9]{1,19}")
 _FLOAT: Final = re.compile(rb"[0-9]{1,18}(?:\.[0-9]{1,9})?")
 _UPTIME: Final = re.compile(rb"([0-9]{1,18})(?: seconds?)?")
-_LARGEST: Final = 2**63 - 1
+# What fits everywhere a number goes: MessagePack, and the columns of whoever stores it.
+LARGEST: Final = 2**63 - 1
 _LONGEST_TEXT: Final = 256
 
 
@@ -43,7 +44,7 @@ class Found:
 
 def integer(payload: bytes) -> int:
     """Read a counter or gauge; raise `ValueError` on anything else, negative numbers included."""
-    if not _INTEGER.fullmatch(payload) or (value := int(payload)) > _LARGEST:
+    if not _INTEGER.fullmatch(payload) or (value := int(payload)) > LARGEST:
         raise ValueError("not a non-negative integer")
     return value
 

@@ -7,7 +7,7 @@ is counted and the field keeps its value. Judged by the monotonic time that is p
 from typing import Final
 
 from mqtt_dashboard.contract.messages import BrokerStats
-from mqtt_dashboard.mqtt.sys_dialects import Found, Source, Value, family_of, find
+from mqtt_dashboard.mqtt.sys_dialects import LARGEST, Found, Source, Value, family_of, find
 
 _MAX_NODES: Final = 64
 
@@ -68,6 +68,9 @@ class SysTopics:
             nodes.clear()
         if found.node not in nodes and len(nodes) >= _MAX_NODES:
             return False
+        if not source.shared and _too_large(value, nodes, found.node):
+            self.parse_failures += 1
+            return False
         nodes[found.node] = value
         self._sources[source.field] = source
         self._times[source.field] = now
@@ -103,3 +106,9 @@ class SysTopics:
             return values[0]
         numbers = [value for value in values if not isinstance(value, str)]
         return max(numbers) if self._sources[name].shared else sum(numbers)
+
+
+def _too_large(value: Value, nodes: dict[str, Value], node: str) -> bool:
+    """Tell whether the sum over all nodes would be a number that nobody can store."""
+    others = [one for name, one in nodes.items() if name != node and not isinstance(one, str)]
+    return not isinstance(value, str) and value + sum(others) > LARGEST

@@ -122,6 +122,15 @@ def test_the_poller_keeps_the_problem_until_it_is_over(emqx: EmqxServer) -> None
     assert not poller.problem
 
 
+@pytest.mark.parametrize("at", [10**400, -5, 1e300, "0001-01-01T00:00:00", "soon", "", None])
+def test_a_time_that_is_none_is_unknown(emqx: EmqxServer, at: object) -> None:
+    """A time out of all bounds is unknown, as are a port and a keep alive; the client is not."""
+    emqx.clients = [client("a", connected_at=at, port=2**70, keepalive=-1)]
+    (one,) = api(emqx).listing(go_on).clients
+    assert (one.connected_at, one.event.connection.opened_at) == (None, None)
+    assert (one.event.connection.port, one.event.keepalive) == (None, None)
+
+
 def test_a_round_ends_when_the_bridge_stops(emqx: EmqxServer) -> None:
     """Between two requests the loop may end."""
     with pytest.raises(ApiError):

@@ -2,7 +2,8 @@
 
 from mqtt_dashboard.bridge import silence
 from mqtt_dashboard.bridge.silence import SilenceWatch
-from mqtt_dashboard.bridge.topic_index import NEWEST_SHOWN, TopicIndex
+from mqtt_dashboard.bridge.topic_index import TopicIndex
+from mqtt_dashboard.bridge.topic_report import NEWEST_SHOWN
 from mqtt_dashboard.contract.messages import LogMessage, TopicsUpdate
 
 PLENTY = 1_000_000
@@ -71,6 +72,7 @@ def test_the_newest_topics_are_told() -> None:
     assert newest[0] == f"t/{NEWEST_SHOWN + 4}"
     assert len(newest) == NEWEST_SHOWN
     again = TopicIndex(100, 4, PLENTY)
-    index.missing_from(0)
+    index.begin_restore(1)
+    index.end_restore(names_whole=True)
     again.restore(index.take_dirty(PLENTY)[0])
     assert [one.topic for one in again.newest()] == newest

@@ -98,6 +98,16 @@ def test_emqx() -> None:
     assert collector.parse_failures == 0
 
 
+def test_a_sum_nobody_can_store_is_refused() -> None:
+    """The nodes of a cluster together may tell more than 64 bits: then the last one is counted."""
+    topic, largest = "$SYS/brokers/n{}@x/metrics/bytes/received", str(2**63 - 1).encode()
+    collector = fed((topic.format(1), largest), (topic.format(2), largest))
+    assert (collector.parse_failures, collector.snapshot(0.0).bytes_received) == (1, 2**63 - 1)
+    assert collector.feed(topic.format(1), b"5", 1.0)
+    assert collector.feed(topic.format(2), b"6", 1.0)
+    assert collector.snapshot(1.0).bytes_received == 11
+
+
 def test_vernemq() -> None:
     """VerneMQ's metric names, split at the underscore, are read (P23)."""
     node = "$SYS/VerneMQ@127.0.0.1/"

@@ -55,6 +55,7 @@ export const system: Texts<typeof en> = {
   secret: "geheim",
   loss: {
     bridge: "Bridge: nicht nach Redis geschriebene Nachrichten",
+    faults: "Bridge: nicht verwendbar, oder gescheitert und überstanden",
     index: "Bridge: Nachrichten von Topics, für die der Index keinen Platz hat",
     cut: "Bridge: im Index gekürzte Werte",
     viewer_messages_dropped: "Dashboard: einem Zuschauer nicht gezeigte Nachrichten",

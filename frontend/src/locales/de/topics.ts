@@ -13,11 +13,13 @@ export const topics: Texts<typeof en> = {
     help: "Jedes Wort muss vorkommen, Groß- und Kleinschreibung ist gleich. + steht für eine Ebene, # für alle folgenden.",
     running: "Suche läuft …",
     found: "ein Topic gefunden | {n} Topics gefunden",
-    lookedAt: "bisher {part} von {all} durchgesehen",
+    lookedAt: "bisher {part} von {all} Namen durchgesehen",
+    lookedAtValues: "alle Namen und bisher {part} von {all} Werten durchgesehen",
     further: "Weitersuchen",
     none: "Nichts gefunden",
     noneYet:
-      "Unter den ersten {part} von {all} Topics ist nichts. Weitersuchen, oder mehr vom Namen angeben: Ein Filter wie plant/# sieht nur diesen Zweig durch.",
+      "Unter den ersten {part} von {all} Namen ist nichts. Weitersuchen, oder mehr vom Namen angeben: Ein Filter wie plant/# sieht nur diesen Zweig durch.",
+    noneInNames: "Kein Name passt, und keiner der ersten {part} von {all} Werten. Weitersuchen.",
     noneAtAll:
       "Kein bekanntes Topic passt. Groß- und Kleinschreibung ist gleich; jedes Wort muss vorkommen.",
   },

@@ -52,6 +52,7 @@ export const system = {
   secret: "secret",
   loss: {
     bridge: "Bridge: messages not written to Redis",
+    faults: "Bridge: could not be used, or failed and was survived",
     index: "Bridge: messages of topics the index has no place for",
     cut: "Bridge: values cut in the index",
     viewer_messages_dropped: "Dashboard: messages not shown to a viewer",

@@ -10,11 +10,13 @@ export const topics = {
     help: "Every word must occur, letter case does not matter. + stands for one level, # for all that follow.",
     running: "Searching …",
     found: "one topic found | {n} topics found",
-    lookedAt: "looked at {part} of {all} so far",
+    lookedAt: "looked at {part} of {all} names so far",
+    lookedAtValues: "looked at all names and at {part} of {all} values so far",
     further: "Look further",
     none: "Nothing found",
     noneYet:
-      "Nothing among the first {part} of {all} topics. Look further, or use more of the name: a filter such as plant/# looks at that branch only.",
+      "Nothing among the first {part} of {all} names. Look further, or use more of the name: a filter such as plant/# looks at that branch only.",
+    noneInNames: "No name fits, and none of the first {part} of {all} values. Look further.",
     noneAtAll: "No known topic fits. Letter case does not matter; every word must occur.",
   },
   tree: {

@@ -19,10 +19,13 @@ describe("the losses", () => {
   });
 
   it("names the bridge's own", () => {
-    const traffic = { dropped: { queue_full: 7 } } as never;
-    expect(losses(null, traffic, { left_out: 4, values_cut: 0 } as never)).toEqual([
+    const bridge = { traffic: { dropped: { queue_full: 7 } }, faults: { command: 1 } } as never;
+    const topics = { left_out: 5, left_out_by: { topics: 4, name_bytes: 1 }, values_cut: 0 };
+    expect(losses(null, bridge, topics as never)).toEqual([
       { where: "system.loss.bridge", reason: "queue_full", amount: 7 },
-      { where: "system.loss.index", reason: "", amount: 4 },
+      { where: "system.loss.faults", reason: "command", amount: 1 },
+      { where: "system.loss.index", reason: "TOPIC_LIMIT", amount: 4 },
+      { where: "system.loss.index", reason: "TOPIC_NAMES_BYTES", amount: 1 },
     ]);
   });
 });

@@ -1,6 +1,6 @@
 // Everything that was left out anywhere, by reason: the bridge's and every worker's.
 
-import type { SystemReply, TopicsUpdate, Traffic } from "@/contract/types";
+import type { BridgePart, SystemReply, TopicsUpdate } from "@/contract/types";
 import type { TextKey } from "@/i18n";
 
 export interface Loss {
@@ -23,18 +23,27 @@ const COUNTED = [
   "unreadable",
 ] as const;
 
+/** The setting behind each bound of the topic index. */
+const INDEX_BOUNDS: Record<string, string> = {
+  topics: "TOPIC_LIMIT",
+  name_bytes: "TOPIC_NAMES_BYTES",
+};
+
 /** All losses since the start of whoever counts them, those of the workers added up. */
 export function losses(
   system: SystemReply | null,
-  traffic: Traffic | null,
+  bridge: BridgePart | null,
   topics: TopicsUpdate | null,
 ): Loss[] {
-  const found: Loss[] = Object.entries(traffic?.dropped ?? {}).map(([reason, amount]) => ({
-    where: "system.loss.bridge",
-    reason,
-    amount,
-  }));
-  found.push({ where: "system.loss.index", reason: "", amount: topics?.left_out ?? 0 });
+  const found: Loss[] = [];
+  const add = (where: TextKey, counts: Record<string, number> | undefined) => {
+    for (const [reason, amount] of Object.entries(counts ?? {}))
+      found.push({ where, reason, amount });
+  };
+  add("system.loss.bridge", bridge?.traffic?.dropped);
+  add("system.loss.faults", bridge?.faults);
+  for (const [bound, amount] of Object.entries(topics?.left_out_by ?? {}))
+    found.push({ where: "system.loss.index", reason: INDEX_BOUNDS[bound] ?? bound, amount });
   found.push({ where: "system.loss.cut", reason: "", amount: topics?.values_cut ?? 0 });
   const sums = new Map<string, number>();
   for (const worker of system?.workers ?? [])

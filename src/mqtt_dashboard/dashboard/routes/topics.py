@@ -3,29 +3,34 @@
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import flask
 
-from mqtt_dashboard.bus.dashboard_topics import DashboardTopics, Question
+from mqtt_dashboard.bus.dashboard_topics import DashboardTopics
 from mqtt_dashboard.bus.readable_topics import ReadableTopics
 from mqtt_dashboard.bus.topic_history import Cursor
+from mqtt_dashboard.bus.topic_question import Question
+from mqtt_dashboard.bus.topic_search import Step, TopicPage
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.contract import codec, topics
 from mqtt_dashboard.contract.api import (
     HistoryReply,
     LevelsReply,
+    SearchIn,
     TopicInfo,
     TopicLevel,
     TopicsReply,
 )
-from mqtt_dashboard.contract.messages import Encoding, TopicEntry
+from mqtt_dashboard.contract.messages import Encoding
 from mqtt_dashboard.contract.policy import FRESH
+from mqtt_dashboard.contract.topic_entry import TopicEntry
 from mqtt_dashboard.dashboard.auth.guard import current
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.queries import one_of, whole_number
 from mqtt_dashboard.dashboard.responses import BadQueryError, refuse, reply
-from mqtt_dashboard.errors import TopicError
+from mqtt_dashboard.errors import FieldRefusedError, TopicError
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1000
@@ -34,6 +39,7 @@ MAX_HISTORY: Final = 500
 MAX_SEARCH_CHARACTERS: Final = 200
 # How long one request goes on looking when it finds little.
 SEARCH_S: Final = 0.8
+NEXT_IN: Final[dict[Step, SearchIn]] = {"begins": "names", "names": "names", "values": "values"}
 _CURSOR: Final = re.compile(r"(\d{1,20}-\d{1,20})\.(\d{1,19})", re.ASCII)
 
 Answer = Callable[[], flask.Response]
@@ -64,6 +70,8 @@ def _careful(answer: Answer) -> Answer:
             return answer()
         except TopicError as error:
             return refuse(400, "invalid", str(error), "filter")
+        except FieldRefusedError as error:
+            return refuse(400, "invalid", str(error), error.field)
         except UnicodeEncodeError:
             return refuse(400, "invalid", "the text is no valid UTF-8")
 
@@ -86,19 +94,21 @@ class TopicPages:
         """Answer ``GET /api/topics``."""
         limit = whole_number("limit", DEFAULT_LIMIT, MAX_LIMIT)
         question = _question()
-        entries, last, looked_at = self._search(question, flask.request.args.get("after"), limit)
+        found = self._search(question, flask.request.args.get("after"), limit)
         age_s, stale = self._parts.state.topics_age()
         return reply(
             TopicsReply(
-                topics=[info(entry, self._clock) for entry in entries],
+                topics=[info(entry, self._clock) for entry in found.entries],
                 count=self._topics.count(),
-                next=last,
+                next=found.last,
                 limit=limit,
                 left_out=self._left_out(),
                 age_s=age_s,
                 stale=stale,
-                looked_at=looked_at,
+                looked_at=found.looked_at,
+                looked_at_values=found.looked_at_values,
                 candidates=self._topics.candidates(question),
+                next_in=None if found.step is None else NEXT_IN[found.step],
             )
         )
 
@@ -173,24 +183,27 @@ class TopicPages:
         answer.headers["Cache-Control"] = "no-store"
         return answer
 
-    def _search(
-        self, question: Question, after: str | None, limit: int
-    ) -> tuple[list[TopicEntry], str | None, int]:
-        """Look until the page is full, the names are over, or it has taken long enough.
+    def _search(self, question: Question, after: str | None, limit: int) -> TopicPage:
+        """Look until the page is full, nothing is left, or it has taken long enough.
 
-        Returns the entries, where to go on, and how many names were looked at.
+        A step of the search that found something ends it, too: what is likeliest comes first.
         """
         found: list[TopicEntry] = []
-        readable, looked_at = self._topics, 0
+        readable = self._topics
+        looked_at = looked_at_values = 0
         give_up = time.monotonic() + SEARCH_S
         while True:
             page = readable.search(question, after, limit - len(found))
             self._parts.counters.add("unreadable", "topic_index", page.unreadable)
             found += page.entries
             looked_at += page.looked_at
+            looked_at_values += page.looked_at_values
             after = page.last
-            if after is None or len(found) >= limit or time.monotonic() > give_up:
-                return found, after, looked_at
+            enough = len(found) >= limit or (page.between and bool(found))
+            if after is None or enough or time.monotonic() > give_up:
+                return replace(
+                    page, entries=found, looked_at=looked_at, looked_at_values=looked_at_values
+                )
 
     def _left_out(self) -> int | None:
         update = self._parts.state.topics
@@ -201,7 +214,9 @@ def info(entry: TopicEntry, clock: Clock) -> TopicInfo:
     """Return an entry as the API shows it; its rate is lowered by the silence since."""
     text, encoding = _text(entry)
     silence = clock.now() - entry.last_seen
-    rate = min(entry.rate, 1 / silence) if silence > 0 else entry.rate
+    rate = entry.rate or None
+    if rate is not None and silence > 0:
+        rate = min(rate, 1 / silence)
     return TopicInfo(
         topic=entry.topic,
         message_count=entry.message_count,
@@ -214,7 +229,7 @@ def info(entry: TopicEntry, clock: Clock) -> TopicInfo:
         first_seen=entry.first_seen,
         last_seen=entry.last_seen,
         rate=rate,
-        usual_gap_s=1 / entry.rate if entry.rate > 0 else None,
+        usual_gap_s=1 / entry.rate if entry.rate else None,
     )
 
 
@@ -230,6 +245,7 @@ def _question() -> Question:
         topic_filter=wanted,
         prefix=query.get("prefix", ""),
         in_values=one_of("values", ("0", "1")) == "1",
+        text=search.strip(),
     )
 
 
