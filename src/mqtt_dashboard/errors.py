@@ -37,12 +37,20 @@ class BusError(DashboardError):
         self.reason = reason
 
 
+class BusTimeoutError(BusError):
+    """Redis did not answer in time; whether it did what was asked is unknown."""
+
+
 class BusRefusedError(BusError):
     """Redis answered, but refused the command: a wrong type of key, or no permission."""
 
 
 class TooManyAtOnceError(BusError):
     """One visitor, or all together, ask for more at once than there are connections."""
+
+
+class BusStateError(BusRefusedError):
+    """Redis refused, whatever was in the command: it is full, read-only, or a right is missing."""
 
 
 class FencedError(BusError):

@@ -13,6 +13,7 @@ import pytest
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.messages import Batch
+from tests.support.measured import tell
 from tests.support.servers import Broker, RedisServer, running, wait_for
 from tests.support.services import BridgeProcess, Device
 
@@ -45,7 +46,7 @@ def numbers(redis_server: RedisServer) -> Counter[bytes]:
 def test_g1_killed_again_and_again_it_loses_nothing(
     tmp_path: Path, redis_server: RedisServer
 ) -> None:
-    """P37: 10 kills over 10,000 QoS 1 messages: none lost, copies within Receive Maximum a kill."""
+    """P37: 10 kills over 10,000 QoS 1 messages: none lost, few copies, each of them flagged."""
     count, kills = 10_000, 10
     broker = Broker(tmp_path, extra=ROOMY)
     with running(broker), Device(broker.port) as device:
@@ -64,8 +65,13 @@ def test_g1_killed_again_and_again_it_loses_nothing(
     seen = numbers(redis_server)
     copies = sum(seen.values()) - count
     assert copies <= RECEIVE_MAXIMUM * kills
-    flagged = sum(message.dup for batch in batches(redis_server) for message in batch.messages)
-    assert copies <= flagged
+    flags: dict[bytes, list[bool]] = {}
+    for batch in batches(redis_server):
+        for message in batch.messages:
+            if message.topic == "number":
+                flags.setdefault(message.payload, []).append(message.dup)
+    # Whichever of them was written first: all that follow say what they are.
+    assert [one for one, marks in flags.items() if not all(marks[1:])] == []
 
 
 def test_g6_a_thawed_leader_writes_nothing(
@@ -106,7 +112,8 @@ def test_g6_a_thawed_leader_writes_nothing(
             finally:
                 stop.set()
                 publisher.join()
-    assert max(takeovers) <= 6.5, takeovers
+    tell(f"G6: takeovers {[round(seconds, 1) for seconds in takeovers]} s")
+    assert max(takeovers) <= 6, takeovers
     epochs = [batch.epoch for batch in batches(redis_server)]
     assert epochs == sorted(epochs)
     assert len(set(epochs)) == 11
@@ -118,7 +125,7 @@ def test_g6_a_thawed_leader_writes_nothing(
             following += len(batch.messages)
 
 
-@pytest.mark.parametrize("seconds", [0.1, 1, 5, 15])
+@pytest.mark.parametrize("seconds", [0.1, 1, 5, 15, 120])
 @pytest.mark.parametrize("how", ["frozen", "killed"])
 def test_g7_redis_goes_and_comes(
     tmp_path: Path, redis_server: RedisServer, how: str, seconds: float
@@ -141,69 +148,15 @@ def test_g7_redis_goes_and_comes(
             back = time.monotonic()
             device.publish("number", "after")
             wait_for(lambda: b"after" in numbers(redis_server), "it recovers", 20)
-            assert time.monotonic() - back < 6
+            recovered = time.monotonic() - back
+            tell(f"G7: {how} for {seconds} s, recovered within {recovered:.1f} s")
+            assert recovered <= 5
             expected = {f"during {number}".encode() for number in range(500)}
             wait_for(lambda: expected <= numbers(redis_server).keys(), "every message", 20)
             assert bridge.probe("/healthz")[0] == 200
-            assert psutil.Process(bridge.pid).num_threads() == threads
+            # A probe has a thread of its own for a moment.
+            wait_for(lambda: psutil.Process(bridge.pid).num_threads() == threads, "all threads", 5)
             traffic = wait_for(lambda: status(redis_server).get("traffic"), "its status is back", 5)
             assert traffic is not None
             accounted = traffic["forwarded"] + traffic["queued"] + sum(traffic["dropped"].values())
             assert traffic["received"] == accounted
-
-
-def test_g11_a_flood_of_new_topics_is_bounded(tmp_path: Path, redis_server: RedisServer) -> None:
-    """P48: 10,000 messages a second to new topics for 30 s: bounded, accounted, still serving."""
-    seconds, rate, limit = 30, 10_000, 100_000
-    broker = Broker(tmp_path, extra=ROOMY)
-    bridge = BridgeProcess(tmp_path, broker.port, redis_server, TOPIC_LIMIT=str(limit))
-    with running(broker), running(bridge), Device(broker.port) as device:
-        bridge.wait_ready()
-        process = psutil.Process(bridge.pid)
-        began, late = time.monotonic(), []
-        for second in range(seconds):
-            for number in range(rate):
-                device.client.publish(f"flood/{second}/{number}", b"x" * 50, qos=0)
-            asked = time.monotonic()
-            command = {"type": "cmd_publish", "topic": "flood-probe", "id": f"probe-{second}"}
-            redis_server.client().publish(NAMES.COMMANDS, json.dumps(command | {"payload": "1"}))
-            assert redis_server.client().blpop([NAMES.reply(f"probe-{second}")], timeout=5)
-            late.append(time.monotonic() - asked)
-            time.sleep(max(0.0, began + second + 1 - time.monotonic()))
-        device.publish("number", "end")
-        wait_for(lambda: b"end" in numbers(redis_server), "the end arrives", 30)
-        wait_for(
-            lambda: status(redis_server)["traffic"]["received"] >= seconds * rate, "counted", 10
-        )
-        traffic = status(redis_server)["traffic"]
-        dropped = sum(traffic["dropped"].values())
-        assert traffic["received"] == traffic["forwarded"] + traffic["queued"] + dropped
-        assert redis_server.client().zcard(NAMES.topic_names) <= limit
-        assert process.memory_info().rss < 300 * 1024 * 1024
-        assert sorted(late)[int(len(late) * 0.95)] < 2.0, late
-
-
-def test_g13_two_hundred_thousand_retained(tmp_path: Path, redis_server: RedisServer) -> None:
-    """P45: 200,000 retained topics on stock queue limits are all there within a minute."""
-    count = 200_000
-    broker = Broker(tmp_path)
-    with running(broker):
-        with Device(broker.port, "keeper") as device:
-            for number in range(count):
-                device.client.publish(f"kept/{number % 500}/{number}", "v", qos=0, retain=True)
-                if number % 10_000 == 0:
-                    device.publish("mark", "", qos=1)
-            device.publish("kept/end", "v", retain=True)
-        bridge = BridgeProcess(tmp_path, broker.port, redis_server)
-        with running(bridge):
-            began = time.monotonic()
-            bridge.wait_ready()
-            wait_for(
-                lambda: (status(redis_server).get("retained") or {}).get("state") == "complete",
-                "complete",
-                90,
-            )
-            assert time.monotonic() - began < 75
-            census = status(redis_server)["retained"]
-            assert census["seen"] >= count + 1
-            assert census["missing"] == 0

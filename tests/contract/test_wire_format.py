@@ -11,7 +11,17 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from mqtt_dashboard.contract import audit, auth, codec, commands, history, messages, orders, system
+from mqtt_dashboard.contract import (
+    audit,
+    auth,
+    codec,
+    commands,
+    history,
+    messages,
+    orders,
+    system,
+    topic_entry,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 IN_JSON: Final[tuple[type[Struct], ...]] = (
@@ -37,7 +47,7 @@ IN_JSON: Final[tuple[type[Struct], ...]] = (
 )
 PACKED: Final[tuple[type[Struct], ...]] = (
     messages.Batch,
-    messages.TopicEntry,
+    topic_entry.TopicEntry,
     orders.Order,
     history.StatsPoint,
 )

@@ -84,7 +84,7 @@ def test_a_thawed_bridge_writes_nothing(store: BridgeStore, redis_server: RedisS
     redis_server.client().delete(NAMES.bridge_lease)  # as if it had run out
     second.renew()
     with pytest.raises(FencedError):
-        store.append(stale, b"packed", [b"{}"], 10)
+        store.append(stale, 1, b"packed", [b"{}"], 10)
     with pytest.raises(FencedError):
         store.topics.write(stale, [TopicEntry("a", b"", 0, 0, False, 1, 0.0, 0.0, 0.0)], {"a"})
     assert redis_server.client().xlen(NAMES.message_log) == 0
@@ -138,7 +138,7 @@ def test_a_batch_is_one_log_entry_and_one_document_each(
     listener = redis_server.client().pubsub()
     listener.subscribe(NAMES.MQTT_MESSAGES)
     assert listener.get_message(timeout=2)
-    forwarder = Forwarder(inbox, store, lease, seen, acknowledge, 10_000_000)
+    forwarder = Forwarder(inbox, store, lease, seen, acknowledge, 10_000_000, SystemClock())
     inbox.offer([incoming(1, token=11, payload=b"\xff\x00"), incoming(2), incoming(3, token=12)], 5)
     forwarder.turn(no_wait)
 
@@ -162,7 +162,7 @@ def test_nothing_is_lost_while_redis_is_away(store: BridgeStore, redis_server: R
     lease, inbox, seen = Lease(store, "one", SystemClock()), Inbox(10_000_000), Seen()
     lease.renew()
     acknowledged: list[int] = []
-    forwarder = Forwarder(inbox, store, lease, seen, acknowledged.extend, 10_000_000)
+    forwarder = Forwarder(inbox, store, lease, seen, acknowledged.extend, 10_000_000, SystemClock())
     redis_server.freeze()
     inbox.offer([incoming(1, token=1)], 1.0)
     forwarder.turn(no_wait)
@@ -175,9 +175,76 @@ def test_nothing_is_lost_while_redis_is_away(store: BridgeStore, redis_server: R
 
     wait_for(written, "the batch is written")
     assert acknowledged == [1]
+    # The frozen Redis executes the first attempt when it thaws; the second is not written again.
+    ((_id, fields),) = redis_server.client().xrange(NAMES.message_log)
+    assert codec.unpack_batch(fields[b"b"]).first_seq == 1
+
+
+def test_a_retry_is_written_once(store: BridgeStore, redis_server: RedisServer) -> None:
+    """A batch that is in the log already, or a part of it, is neither written nor published."""
+    lease = Lease(store, "one", SystemClock())
+    lease.renew()
+    listener = redis_server.client().pubsub()
+    listener.subscribe(NAMES.MQTT_MESSAGES)
+    assert listener.get_message(timeout=2)
+    assert store.append(lease.epoch, 1, b"four", [b"1", b"2", b"3", b"4"], 10) == 4
+    assert store.append(lease.epoch, 1, b"four", [b"1", b"2", b"3", b"4"], 10) == 4
+    assert store.append(lease.epoch, 1, b"two", [b"1", b"2"], 10) == 4
+    assert store.append(lease.epoch, 5, b"one", [b"5"], 10) == 5
     entries = redis_server.client().xrange(NAMES.message_log)
-    # The frozen Redis may execute the first attempt when it thaws: a duplicate with one number.
-    assert {codec.unpack_batch(fields[b"b"]).first_seq for _id, fields in entries} == {1}
+    assert [fields[b"b"] for _id, fields in entries] == [b"four", b"one"]
+    heard = [wait_for(lambda: listener.get_message(timeout=1), "it")["data"] for _ in range(5)]
+    assert heard == [b"1", b"2", b"3", b"4", b"5"]
+    assert listener.get_message(timeout=0.2) is None
+
+
+def test_numbers_begin_anew_with_an_epoch(store: BridgeStore, redis_server: RedisServer) -> None:
+    """The same numbers in a new epoch are other messages."""
+    lease = Lease(store, "one", SystemClock())
+    lease.renew()
+    store.append(lease.epoch, 1, b"before", [b"1", b"2"], 10)
+    redis_server.client().delete(NAMES.bridge_epoch)
+    assert lease.renew()
+    assert store.append(lease.epoch, 1, b"after", [b"1"], 10) == 1
+    assert redis_server.client().xlen(NAMES.message_log) == 2
+
+
+def test_what_the_queue_leaves_out_is_a_hole_in_the_numbers(
+    store: BridgeStore, redis_server: RedisServer
+) -> None:
+    """Every reader sees where messages were given up, how many, and why."""
+    lease, inbox = Lease(store, "one", SystemClock()), Inbox(10_000)
+    lease.renew()
+    forwarder = Forwarder(inbox, store, lease, Seen(), lambda _t: None, 1 << 20, SystemClock())
+    inbox.offer([incoming(number, payload=bytes(2000)) for number in range(4)], 1.0)
+    inbox.offer([incoming(number, payload=bytes(2000)) for number in range(4, 7)], 2.0)
+    forwarder.turn(no_wait)
+    inbox.offer([incoming(7)], 3.0)
+    forwarder.turn(no_wait)
+    batches = [
+        codec.unpack_batch(fields[b"b"])
+        for _id, fields in redis_server.client().xrange(NAMES.message_log)
+    ]
+    assert inbox.traffic().dropped == {"queue_full": 3}
+    assert [(one.first_seq, len(one.messages), one.gap) for one in batches] == [
+        (1, 4, None),
+        (8, 1, "queue_full"),
+    ]
+    assert forwarder.seq == 8
+
+
+def test_another_reign_in_between_is_noticed(store: BridgeStore, redis_server: RedisServer) -> None:
+    """P55: a bridge that finds the lease free again still learns that another one has ruled."""
+    first, second = Lease(store, "one", SystemClock()), Lease(store, "two", SystemClock())
+    first.renew()
+    redis_server.client().delete(NAMES.bridge_lease)
+    second.renew()
+    second.release()
+    assert first.renew()
+    assert first.losses == 1
+    redis_server.client().flushall()
+    assert first.renew()
+    assert first.losses == 1
 
 
 def test_the_message_log_keeps_to_its_bytes(store: BridgeStore, redis_server: RedisServer) -> None:
@@ -185,7 +252,7 @@ def test_the_message_log_keeps_to_its_bytes(store: BridgeStore, redis_server: Re
     lease, inbox = Lease(store, "one", SystemClock()), Inbox(100_000_000)
     lease.renew()
     limit = 2 * 1024 * 1024
-    forwarder = Forwarder(inbox, store, lease, Seen(), lambda _tokens: None, limit)
+    forwarder = Forwarder(inbox, store, lease, Seen(), lambda _tokens: None, limit, SystemClock())
     for number in range(120):
         inbox.offer([incoming(number, payload=b"x" * 100_000)], 1.0)
         forwarder.turn(no_wait)
@@ -207,10 +274,10 @@ def test_old_messages_leave_the_log(store: BridgeStore, redis_server: RedisServe
     """Retention by age: what was written before the time goes, in whole nodes of the stream."""
     lease = Lease(store, "one", SystemClock())
     lease.renew()
-    for _ in range(500):
-        store.append(lease.epoch, b"packed", [], 10_000)
-    assert store.trim_log(lease.epoch, SystemClock().now() - 3600) == 0
-    assert store.trim_log(lease.epoch, SystemClock().now() + 1) > 0
+    for number in range(500):
+        store.append(lease.epoch, number + 1, b"packed", [b"{}"], 10_000)
+    assert store.trim_log(lease.epoch, 3600) == 0
+    wait_for(lambda: store.trim_log(lease.epoch, 0) > 0, "the oldest go")
     assert redis_server.client().xlen(NAMES.message_log) < 200
     with pytest.raises(FencedError):
         store.trim_log(lease.epoch - 1, 0.0)

@@ -150,6 +150,25 @@ def test_a_hole_in_the_log_is_a_visible_gap(
         assert [frame["gap"] for frame in viewer.frames()] == [False, True]
 
 
+def test_a_number_that_stands_in_the_log_twice_is_one_message(
+    dashboard: DashboardServer, bridge: BeatingBridge
+) -> None:
+    """P63: a repeated batch, whole or in part, is neither shown again nor taken for a gap."""
+    feed = bridge.feed
+    with viewers(dashboard) as (viewer,):
+        viewer.subscribe("a")
+        feed.messages(("a", "1"), ("a", "2"))
+        wait_for(lambda: len(viewer.messages()) == 2, "the first batch")
+        feed.seq -= 2
+        feed.messages(("a", "1"), ("a", "2"))
+        feed.seq -= 1
+        feed.messages(("a", "2"), ("a", "3"))
+        feed.messages(("a", "4"))
+        wait_for(lambda: viewer.messages()[-1]["payload"] == "4", "the last message")
+        assert [one["payload"] for one in viewer.messages()] == ["1", "2", "3", "4"]
+        assert not any(frame["gap"] for frame in viewer.frames())
+
+
 def test_hostile_redis_content_is_counted_and_skipped(
     dashboard: DashboardServer, redis_server: RedisServer, bridge: BeatingBridge
 ) -> None:

@@ -6,7 +6,7 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -18,10 +18,16 @@ from tests.support.servers import Broker, Child, RedisServer, free_port, wait_fo
 BIN = Path(sys.executable).parent
 
 
+class HasPort(Protocol):
+    """A Redis, or a relay in front of it."""
+
+    port: int
+
+
 class BridgeProcess(Child):
     """A mqtt-bridge between a broker and a Redis; ``extra`` adds environment variables."""
 
-    def __init__(self, folder: Path, broker_port: int, redis: RedisServer, **extra: str) -> None:
+    def __init__(self, folder: Path, broker_port: int, redis: HasPort, **extra: str) -> None:
         self.http_port = free_port()
         env = {
             **os.environ,

@@ -659,8 +659,8 @@ export interface MessageProperties {
  *
  * `payload` is text when `encoding` is `utf8` and base64 otherwise; the bytes survive the
  * round trip. `size` is the payload's length in bytes. `truncated` is true when `payload`
- * holds only its beginning (frames to browsers; never on the Redis channel). `(epoch, seq)`
- * grows without holes within an epoch, so a jump is a loss.
+ * holds only its beginning (frames to browsers; never on the Redis channel). Within an epoch
+ * `seq` grows by one; a jump is a loss, and says how many (after a lost session: at least one).
  */
 export interface MessageReceived {
   type: "message_received";

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from mqtt_dashboard import logs
+from mqtt_dashboard.bridge.counts import Counts
 from mqtt_dashboard.bridge.lease import Lease
 from mqtt_dashboard.bridge.subscriptions import Subscriptions
 from mqtt_dashboard.bus.bridge_store import BridgeStore, CommandFeed
@@ -70,7 +71,8 @@ class Replies:
             self._store.reply(reply)
         except BusError as error:
             log.warning("command.reply_lost", id=reply.id, reason=error.reason)
-            self.lost += 1
+            with self._ready:
+                self.lost += 1
             wait(0.1)
 
 
@@ -101,11 +103,14 @@ class Commands:
         self._allow_publish = allow_publish
         self._feed: CommandFeed | None = None
         self._pinged = float("-inf")
-        self._counts: Counter[str] = Counter()
+        self._counts = Counts()
 
     def counts(self) -> Counter[str]:
-        """Return how many commands ended how."""
-        return self._counts.copy()
+        """Return how many commands ended how, and how many results were lost on their way."""
+        counts = self._counts.all()
+        if self._replies.lost:
+            counts["reply_lost"] = self._replies.lost
+        return counts
 
     def turn(self, wait: Callable[[float], bool]) -> None:
         """Wait up to a second for one command and execute it."""
@@ -124,7 +129,7 @@ class Commands:
             self.handle(document)
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening; for the thread that listens (P06)."""
         if self._feed is not None:
             self._feed.close()
             self._feed = None
@@ -134,7 +139,7 @@ class Commands:
         try:
             command = codec.decode_command(document)
         except ContractError as error:
-            self._counts["refused"] += 1
+            self._counts.add("refused")
             log.warning("command.refused", reason=str(error), size=len(document))
             return
         try:
@@ -144,13 +149,12 @@ class Commands:
             if isinstance(command, PublishCommand):
                 self._finish(command, "failed", str(error))
             else:
-                self._counts["failed"] += 1
+                self._counts.add("failed")
 
     def _next(self) -> bytes | None:
         if self._feed is None:
-            feed = self._store.listen()
-            feed.open()
-            self._feed = feed
+            self._feed = self._store.listen()
+            self._feed.open()
             self._pinged = self._clock.monotonic()
         elif self._clock.monotonic() - self._pinged > PING_EVERY_S:
             # A subscriber hears nothing from a frozen Redis; only an unanswered PING tells.
@@ -211,7 +215,7 @@ class Commands:
         wanted = self._subscriptions.want(command.topic, command.qos, command.owner, until)
         self._filters_changed()
         self._store.store_subscription(wanted)
-        self._counts["executed"] += 1
+        self._counts.add("executed")
 
     def _unsubscribe(self, command: UnsubscribeCommand) -> None:
         topics.check_filter(command.topic)
@@ -221,12 +225,12 @@ class Commands:
             self._store.forget_subscription(command.topic)
         else:
             self._store.store_subscription(left)
-        self._counts["executed"] += 1
+        self._counts.add("executed")
 
     def _finish(
         self, command: PublishCommand, state: CommandState, reason: str, code: int | None = None
     ) -> None:
-        self._counts["executed" if state in {"acked", "sent"} else state] += 1
+        self._counts.add("executed" if state in {"acked", "sent"} else state)
         if command.id is not None:
             self._replies.add(
                 CommandReply(

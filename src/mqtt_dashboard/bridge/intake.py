@@ -75,7 +75,8 @@ class Intake:
         if self.orders is not None:
             self.orders.on_open(session)
         self._observer.new_session(session)
-        self._session.opened(session)
+        if self._session.opened(session):
+            self._inbox.mark_gap("session_lost")
         self._reconciler.opened(session)
         self._retained.opened(session)
         self._reconciler.sync()

@@ -5,11 +5,12 @@ per command in hand, so the bound on those bounds this.
 """
 
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from mqtt_dashboard import logs
+from mqtt_dashboard.bridge.counts import Counts
 from mqtt_dashboard.bus.bridge_orders import BridgeOrders, Step
 from mqtt_dashboard.errors import BusError, FencedError
 
@@ -42,7 +43,7 @@ class Journal:
         self._ready = threading.Condition()
         self._writing = threading.Lock()
         self._waiting: deque[_Waiting] = deque()
-        self.counts: Counter[str] = Counter()
+        self.counts = Counts()
 
     def add(self, epoch: int, step: Step, written: Callable[[], None] = nothing) -> None:
         """Queue a step of a reign; ``written`` is called when Redis has it."""
@@ -84,7 +85,7 @@ class Journal:
     def _count(self, step: Step) -> None:
         if step.result is not None:
             state = step.result.state
-            self.counts["executed" if state in {"acked", "sent"} else state] += 1
+            self.counts.add("executed" if state in {"acked", "sent"} else state)
 
     def _pass(self, when: str, batch: list[_Waiting]) -> None:
         for kind in dict.fromkeys(one.step.kind for one in batch):

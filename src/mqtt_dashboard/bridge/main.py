@@ -13,7 +13,7 @@ from mqtt_dashboard.bridge.health import HealthServer
 from mqtt_dashboard.bridge.journal import no_checkpoint
 from mqtt_dashboard.bridge.service import MQTTBridge
 from mqtt_dashboard.bus.bridge_store import BridgeStore
-from mqtt_dashboard.bus.connection import open_client
+from mqtt_dashboard.bus.connection import PATIENT_TIMEOUT_S, open_client
 from mqtt_dashboard.clock import SystemClock
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.system import BridgeAbout
@@ -66,7 +66,8 @@ def run(checkpoint: Callable[[str], None] = no_checkpoint) -> int:
     stop = StopSignal()
     stop.install()
     channels = RedisChannels(redis.prefix)
-    store = BridgeStore(open_client(redis, "mqtt-bridge"), channels, redis.address)
+    patient = open_client(redis, "mqtt-bridge-patient", answer_timeout=PATIENT_TIMEOUT_S)
+    store = BridgeStore(open_client(redis, "mqtt-bridge"), channels, redis.address, patient)
     clock = SystemClock()
     introduction = BridgeAbout(
         process=about.process(clock.now(), LIBRARIES),

@@ -21,16 +21,17 @@ from mqtt_dashboard.bridge.families import DYNSEC_RESPONSE
 from mqtt_dashboard.bridge.faults import Faults
 from mqtt_dashboard.bridge.forwarder import Forwarder
 from mqtt_dashboard.bridge.history import History
-from mqtt_dashboard.bridge.inbox import Inbox
+from mqtt_dashboard.bridge.inbox import Inbox, never_hold
 from mqtt_dashboard.bridge.index_keeper import IndexKeeper
 from mqtt_dashboard.bridge.intake import Intake
 from mqtt_dashboard.bridge.journal import no_checkpoint
 from mqtt_dashboard.bridge.lease import Lease
-from mqtt_dashboard.bridge.link_options import link_options, status_topic
+from mqtt_dashboard.bridge.link_settings import link_options, status_topic
 from mqtt_dashboard.bridge.loops import Loop
 from mqtt_dashboard.bridge.observer import Observer
 from mqtt_dashboard.bridge.orders import Orders
 from mqtt_dashboard.bridge.reconciler import Reconciler
+from mqtt_dashboard.bridge.reign import Reign
 from mqtt_dashboard.bridge.reporter import Reporter
 from mqtt_dashboard.bridge.retained import RetainedWatch
 from mqtt_dashboard.bridge.session_log import SessionLog
@@ -40,7 +41,6 @@ from mqtt_dashboard.bridge.topic_index import TopicIndex
 from mqtt_dashboard.bus.bridge_store import BridgeStore
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.config import BridgeSettings, MqttSettings
-from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.messages import BridgeStatus
 from mqtt_dashboard.contract.system import BridgeAbout
@@ -48,13 +48,19 @@ from mqtt_dashboard.errors import BusError
 from mqtt_dashboard.mqtt.client_events import ClientConnected
 from mqtt_dashboard.mqtt.connector import Connector
 
-STATUS_EVERY_S: Final = 1.0
 FILTERS_EVERY_S: Final = 0.2
 STATS_EVERY_S: Final = 5.0
 LISTS_EVERY_S: Final = 10.0
 ACCOUNTS_EVERY_S: Final = 60.0
+STOP_S: Final = 4.2
 DRAIN_S: Final = 2.0
+JOIN_S: Final = 0.7
 LAST_WRITES_S: Final = 0.7
+# A message that waits so long is a reason not to be ready.
+LONG_WAIT_S: Final = 5.0
+# A write may take long over a slow line, and so may a name server on the way to the broker.
+WRITE_STUCK_S: Final = 60.0
+LINK_STUCK_S: Final = 120.0
 
 log = logs.get(__name__)
 
@@ -79,8 +85,6 @@ class MQTTBridge:
         self._log_age = settings.log_age
         self._instance = uuid.uuid4().hex[:12]
         self._started_at = clock.now()
-        self._beat = 0
-        self._restored = 0
         self._stopping = threading.Event()
         port = mqtt.port or 1883
         self._session = SessionLog(mqtt.host, port, clock)
@@ -89,8 +93,17 @@ class MQTTBridge:
         dynsec = settings.dynsec == "on"
         self._history = History(store.history, clock, about)
         self._subscriptions = Subscriptions(mqtt.topics, [DYNSEC_RESPONSE] if dynsec else [])
-        self._replies = Replies(store)
         self._faults = Faults()
+        self._reign = Reign(
+            self._lease,
+            self._session,
+            self._inbox,
+            self._subscriptions,
+            store,
+            self.status,
+            self._faults,
+        )
+        self._replies = Replies(store)
         self._index = TopicIndex(
             settings.topic_limit,
             settings.value_limit,
@@ -110,6 +123,7 @@ class MQTTBridge:
         self._intake = Intake(
             self._inbox, self._observer, self._subscriptions, self._session, clock
         )
+        self._mqtt_loop = Loop("mqtt", self._run_link, clock, stuck_after=LINK_STUCK_S)
         self._link = Connector(
             link_options(mqtt, port),
             self._intake,
@@ -117,7 +131,10 @@ class MQTTBridge:
             protocol=mqtt.protocol,
             stop=self._stopping,
             may_connect=self._may_connect,
+            turned=self._mqtt_loop.beat,
         )
+        self._reign.wire(self._link)
+        self._inbox.hold = self._hold_off
         self._reconciler = Reconciler(self._subscriptions, self._link, clock)
         self._retained = RetainedWatch(
             self._index,
@@ -138,6 +155,7 @@ class MQTTBridge:
             self._observer,
             self._link.acknowledge,
             settings.log_limit,
+            clock,
         )
         self._commands = Commands(
             store,
@@ -162,16 +180,16 @@ class MQTTBridge:
         self._intake.orders = self._orders
         self._plan_reports()
         self._loops = [
-            Loop("lease", self._renew, clock),
-            Loop("forwarder", self._forwarder.turn, clock),
+            Loop("lease", self._reign.turn, clock),
+            Loop("forwarder", self._forwarder.turn, clock, stuck_after=WRITE_STUCK_S),
             Loop("index", self._keeper.turn, clock),
             Loop("filters", self._sync_filters, clock),
             Loop("reporter", self._reporter.turn, clock),
             Loop("replies", self._replies.turn, clock),
-            Loop("commands", self._commands.turn, clock),
+            Loop("commands", self._commands.turn, clock, finish=self._commands.close),
             Loop("orders", self._orders.turn, clock),
             Loop("journal", self._orders.journal.turn, clock),
-            Loop("mqtt", lambda _wait: self._link.run(), clock, stuck_after=float("inf")),
+            self._mqtt_loop,
         ]
         if settings.emqx_api_url:
             self._loops.append(self._poll_emqx(settings, clients))
@@ -183,12 +201,19 @@ class MQTTBridge:
             loop.start()
 
     def stop(self) -> None:
-        """Stop taking in, write what is queued, say goodbye, hand the lease on; within 5 s."""
+        """Stop taking in, write what is queued, say goodbye, hand the lease on; within 5 s.
+
+        Nothing here waits longer than there is time: a Redis that does not answer gets no goodbye,
+        and the lease runs out by itself.
+        """
+        now = self._clock.monotonic()
+        deadline = now + STOP_S
         loops = {loop.name: loop for loop in self._loops}
         loops["commands"].stop()
         loops["orders"].stop()
+        self._inbox.hold = never_hold
         self._link.pause(paused=True)
-        self._drain()
+        self._drain(now + DRAIN_S)
         self._stopping.set()
         self._link.close(will=True)
         loops["mqtt"].stop()
@@ -196,17 +221,12 @@ class MQTTBridge:
         for loop in self._loops:
             loop.stop()
         self._session.enter("stopped", "the bridge was stopped")
+        joined = self._clock.monotonic() + JOIN_S
         for loop in self._loops:
-            loop.join(0.7)
-        self._commands.close()
-        try:
-            if self._lease.held:
-                self._orders.journal.flush()
-                self._keeper.finish(self._clock.monotonic() + LAST_WRITES_S)
-                self._reporter.announce_changes()
-            self._lease.release()
-        except BusError as error:
-            log.warning("bridge.no_goodbye", reason=error.reason)
+            loop.join(max(0.0, joined - self._clock.monotonic()))
+        goodbye = threading.Thread(target=self._say_goodbye, name="goodbye", daemon=True)
+        goodbye.start()
+        goodbye.join(max(0.0, deadline - self._clock.monotonic()))
         log.info("bridge.stopped", **_account(self.status()))
 
     def problems(self) -> list[str]:
@@ -219,7 +239,11 @@ class MQTTBridge:
         if not self._lease.held:
             reasons.append(self._session.now.reason)
         elif not self._lease.safe:
-            reasons.append("Redis did not answer for 3 s or more")
+            said = self._reign.trouble or "it did not answer"
+            reasons.append(f"the lease could not be renewed for 3 s or more: {said}")
+        if (waited := self._inbox.oldest_wait()) > LONG_WAIT_S:
+            said = f": {self._forwarder.trouble}" if self._forwarder.trouble else ""
+            reasons.append(f"the oldest message has waited {waited:.0f} s for Redis{said}")
         if self._lease.held and not self._session.now.connected:
             reasons.append(f"no MQTT session: {self._session.now.reason}")
         elif self._lease.held and not self._reconciler.settled:
@@ -233,7 +257,7 @@ class MQTTBridge:
         return BridgeStatus(
             instance=self._instance,
             epoch=self._lease.epoch,
-            beat=self._beat,
+            beat=self._reign.beat,
             version=__version__,
             pid=os.getpid(),
             started_at=self._started_at,
@@ -252,7 +276,7 @@ class MQTTBridge:
             broker_family=self._observer.family,
             subscriptions=self._reconciler.report(),
             traffic=self._inbox.traffic(),
-            commands=dict(self._commands.counts() + self._orders.journal.counts),
+            commands=dict(self._commands.counts() + self._orders.journal.counts.all()),
             last_message_at=self._intake.last_message_at,
             seq=self._forwarder.seq,
             restoring=self._keeper.restoring,
@@ -262,7 +286,13 @@ class MQTTBridge:
         )
 
     def _may_connect(self) -> bool:
-        return self._lease.held and self._orders.continuity.may_connect()
+        return self._reign.secure and self._orders.continuity.may_connect()
+
+    def _run_link(self, _wait: Callable[[float], bool]) -> None:
+        self._link.run()
+
+    def _hold_off(self, held: bool) -> None:
+        self._link.pause(paused=held)
 
     def _listening_since(self) -> float | None:
         state = self._session.now
@@ -272,45 +302,6 @@ class MQTTBridge:
         self._reconciler.sync()
         self._retained.turn()
         wait(FILTERS_EVERY_S)
-
-    def _renew(self, wait: Callable[[float], bool]) -> None:
-        """Keep the lease and the status fresh; each turn takes about a second."""
-        self._beat += 1
-        held = self._lease.held
-        try:
-            began = self._lease.renew(codec.encode(self.status()))
-        except BusError as error:
-            log.warning("redis.unreachable", reason=error.reason)
-            if not held:
-                self._session.enter("starting", f"waiting for Redis: {error.reason}")
-            wait(STATUS_EVERY_S / 2)
-            return
-        if began:
-            self._begin_reign()
-            return
-        if not self._lease.held:
-            self._stand_by(lost=held)
-        # A change of the session is written at once, not at the next second.
-        self._session.status_due.wait(STATUS_EVERY_S if self._lease.held else STATUS_EVERY_S / 2)
-        self._session.status_due.clear()
-
-    def _begin_reign(self) -> None:
-        log.info("lease.taken", epoch=self._lease.epoch, instance=self._instance)
-        self._lease.renew(codec.encode(self.status()))
-        try:
-            with self._faults.survived("subscriptions"):
-                self._subscriptions.restore(self._store.load_subscriptions())
-        except BusError as error:
-            log.warning("bridge.restore_failed", reason=error.reason)
-        if not self._session.now.connected:
-            self._session.enter("connecting", "this bridge is the active one and connects")
-
-    def _stand_by(self, *, lost: bool) -> None:
-        reason = "another bridge is active with this prefix; this one waits to take over"
-        if lost:
-            log.error("lease.lost", reason=reason)
-            self._link.close()
-        self._session.enter("standby", reason)
 
     def _plan_reports(self) -> None:
         self._reporter.every(STATS_EVERY_S, "stats", self._report_stats)
@@ -361,16 +352,27 @@ class MQTTBridge:
         self._store.announce(epoch, self._channels.TOPIC_LIST, document)
 
     def _trim_log(self) -> None:
-        self._store.trim_log(self._lease.epoch, self._clock.now() - self._log_age)
+        self._forwarder.trimmed(self._store.trim_log(self._lease.epoch, self._log_age))
 
     def _expire_filters(self) -> None:
         for topic_filter in self._subscriptions.expire(self._clock.now()):
             self._store.forget_subscription(topic_filter)
 
-    def _drain(self) -> None:
-        deadline = self._clock.monotonic() + DRAIN_S
-        while self._inbox.traffic().queued and self._clock.monotonic() < deadline:
+    def _drain(self, deadline: float) -> None:
+        """Let the forwarder write what is queued, as long as Redis takes it."""
+        waiting = self._inbox.traffic
+        while waiting().queued and self._lease.safe and self._clock.monotonic() < deadline:
             self._stopping.wait(0.02)
+
+    def _say_goodbye(self) -> None:
+        try:
+            if self._lease.safe:
+                self._orders.journal.flush()
+                self._keeper.finish(self._clock.monotonic() + LAST_WRITES_S)
+                self._reporter.announce_changes()
+                self._lease.release()
+        except BusError as error:
+            log.warning("bridge.no_goodbye", reason=error.reason)
 
 
 def _account(status: BridgeStatus) -> dict[str, object]:

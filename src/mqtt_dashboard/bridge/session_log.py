@@ -46,13 +46,14 @@ class SessionLog:
         """The present state."""
         return self._state
 
-    def opened(self, session: Session) -> None:
-        """Note that the broker accepted the connection."""
+    def opened(self, session: Session) -> bool:
+        """Note that the broker accepted the connection; tell whether it lost our session (P33)."""
         how = "resumed its session" if session.session_present else "opened a new session"
         reason = f"connected with MQTT {session.protocol}; the broker {how}"
         with self._lock:
             self._state = replace(self._state, connects=self._state.connects + 1, session=session)
             self._enter("connected", reason)
+            return self._state.connects > 1 and not session.session_present
 
     def closed(self, loss: Loss) -> None:
         """Note that the connection ended or could not be made."""
@@ -75,6 +76,11 @@ class SessionLog:
         with self._lock:
             if len(self._news) < MAX_NEWS:
                 self._news.appendleft(change)
+
+    def forget_news(self) -> None:
+        """Forget changes nobody was told: those of a time when another bridge spoke."""
+        with self._lock:
+            self._news.clear()
 
     def _enter(self, state: LinkState, reason: str) -> None:
         now = self._clock.now()

@@ -7,7 +7,7 @@ trip however many messages it holds.
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Final
+from typing import Final, NamedTuple
 
 from mqtt_dashboard.bus import connection
 from mqtt_dashboard.bus.bridge_history import BridgeHistory
@@ -31,10 +31,11 @@ EVENTS_BYTES: Final = 16 * 1024 * 1024
 # number of the last renewal that was confirmed, number of this one.
 # A reign ends when the lease has passed to somebody else, or when Redis forgot the epoch or a
 # renewal: then it came back with older data, and what was written since is gone. Epochs start from
-# the clock so that they grow even after Redis lost its data.
+# the clock so that they grow even after Redis lost its data. Answers the epoch and whether another
+# bridge has ruled since ours.
 _RENEW: Final = """
 local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[1] then return 0 end
+if owner and owner ~= ARGV[1] then return {0, 1} end
 local epoch = tonumber(redis.call('GET', KEYS[2]) or '0')
 local mine = tonumber(ARGV[3])
 local beat = tonumber(redis.call('GET', KEYS[4]) or '0') or 0
@@ -43,11 +44,12 @@ if mine == 0 or epoch ~= mine or beat < tonumber(ARGV[7]) then
   mine = math.max(epoch + 1, mine + 1, tonumber(ARGV[4]))
   redis.call('SET', KEYS[2], string.format('%d', mine))
 end
+local ruled = epoch > tonumber(ARGV[3]) and 1 or 0
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 if ARGV[5] ~= '' and mine == tonumber(ARGV[3]) then
   redis.call('SET', KEYS[3], ARGV[5], 'PX', ARGV[6])
 end
-return mine
+return {mine, ruled}
 """
 
 _RELEASE: Final = """
@@ -55,18 +57,30 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1], KEYS[2])
 """
 
-# KEYS epoch, log; ARGV epoch, channel, entries to keep, packed batch, documents...
+# KEYS epoch, log, log end; ARGV epoch, channel, entries to keep, first and last number, packed
+# batch, documents... A batch whose first number is in the log already is not written again: it is
+# a retry, and the answer says how far the attempt before got. A retry may be shorter than that.
 _APPEND: Final = (
     FENCE
     + """
-redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'b', ARGV[4])
-for i = 5, #ARGV do redis.call('PUBLISH', ARGV[2], ARGV[i]) end
-return 1
+local epoch, seq = string.match(redis.call('GET', KEYS[3]) or '', '^(%d+):(%d+)$')
+if epoch == ARGV[1] and tonumber(seq) >= tonumber(ARGV[4]) then return tonumber(seq) end
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'b', ARGV[6])
+redis.call('SET', KEYS[3], ARGV[1] .. ':' .. ARGV[5])
+for i = 7, #ARGV do redis.call('PUBLISH', ARGV[2], ARGV[i]) end
+return tonumber(ARGV[5])
 """
 )
 
-# KEYS epoch, log; ARGV epoch, oldest id to keep
-_TRIM: Final = FENCE + "return redis.call('XTRIM', KEYS[2], 'MINID', '~', ARGV[2])"
+# KEYS epoch, log; ARGV epoch, age in ms. The clock that gave out the ids says what is old.
+_TRIM: Final = (
+    FENCE
+    + """
+local now = redis.call('TIME')
+local oldest = now[1] * 1000 + math.floor(now[2] / 1000) - tonumber(ARGV[2])
+return redis.call('XTRIM', KEYS[2], 'MINID', '~', string.format('%d-0', math.max(0, oldest)))
+"""
+)
 
 # KEYS epoch, latest, events; ARGV epoch, channel, document, events to keep, bytes to keep
 _ANNOUNCE: Final = (
@@ -84,11 +98,28 @@ return redis.call('PUBLISH', ARGV[2], ARGV[3])
 )
 
 
-class BridgeStore:
-    """The bridge's side of Redis; safe to use from several threads."""
+class Renewed(NamedTuple):
+    """The epoch held, 0 if none, and whether another bridge has ruled since the one before."""
 
-    def __init__(self, client: connection.Client, channels: RedisChannels, address: str) -> None:
+    epoch: int
+    others_ruled: bool
+
+
+class BridgeStore:
+    """The bridge's side of Redis; safe to use from several threads.
+
+    ``patient`` is a client that waits long for an answer, for what is slow to send.
+    """
+
+    def __init__(
+        self,
+        client: connection.Client,
+        channels: RedisChannels,
+        address: str,
+        patient: connection.Client | None = None,
+    ) -> None:
         self._client = client
+        self._patient = patient
         self._channels = channels
         self._address = address
         self._renew = client.register_script(_RENEW)
@@ -108,8 +139,8 @@ class BridgeStore:
         now: float,
         status: bytes = b"",
         beats: tuple[int, int] = (0, 1),
-    ) -> int:
-        """Take or keep the lease and renew the status key; return the epoch held, 0 if none.
+    ) -> Renewed:
+        """Take or keep the lease and renew the status key.
 
         ``epoch`` is the one held so far (0: none). The status is stored only when the reign goes
         on; after a new epoch the caller renews again with a status that bears it. ``beats`` are the
@@ -118,20 +149,11 @@ class BridgeStore:
         names = self._channels
         keys = [names.bridge_lease, names.bridge_epoch, names.bridge_status, names.bridge_beat]
         with self._errors():
-            return int(
-                self._renew(
-                    keys=keys,
-                    args=[
-                        instance,
-                        LEASE_TTL_MS,
-                        epoch,
-                        int(now),
-                        status,
-                        STATUS_TTL_MS,
-                        *beats,
-                    ],
-                )
+            held, ruled = self._renew(
+                keys=keys,
+                args=[instance, LEASE_TTL_MS, epoch, int(now), status, STATUS_TTL_MS, *beats],
             )
+        return Renewed(int(held), bool(ruled))
 
     def release(self, instance: str) -> None:
         """Give the lease up and remove the status, so that a standby can take over at once."""
@@ -140,24 +162,48 @@ class BridgeStore:
             self._release(keys=keys, args=[instance])
 
     def append(
-        self, epoch: int, packed: bytes, documents: Sequence[bytes], entries_kept: int
-    ) -> None:
-        """Append one batch to the message log and publish its messages, in one round trip."""
+        self,
+        epoch: int,
+        first: int,
+        packed: bytes,
+        documents: Sequence[bytes],
+        entries_kept: int,
+        *,
+        patiently: bool = False,
+    ) -> int:
+        """Append one batch to the message log and publish its messages, in one round trip.
+
+        Its messages are numbered from ``first`` on. Return the last number that is in the log:
+        an attempt before, of which nobody heard, may have written this and more; then nothing is
+        written again.
+        """
         names = self._channels
+        last = first + len(documents) - 1
         with self._errors():
-            self._append(
-                keys=[names.bridge_epoch, names.message_log],
-                args=[epoch, names.MQTT_MESSAGES, entries_kept, packed, *documents],
+            return int(
+                self._append(
+                    keys=[names.bridge_epoch, names.message_log, names.log_end],
+                    args=[
+                        epoch,
+                        names.MQTT_MESSAGES,
+                        entries_kept,
+                        first,
+                        last,
+                        packed,
+                        *documents,
+                    ],
+                    client=self._patient if patiently else None,
+                )
             )
 
-    def trim_log(self, epoch: int, before: float) -> int:
-        """Remove messages written before a time (Unix seconds); return how many entries went."""
+    def trim_log(self, epoch: int, age_s: float) -> int:
+        """Remove messages that have been in the log for so long; return how many entries went."""
         names = self._channels
         with self._errors():
             return int(
                 self._trim(
                     keys=[names.bridge_epoch, names.message_log],
-                    args=[epoch, f"{int(before * 1000)}-0"],
+                    args=[epoch, int(age_s * 1000)],
                 )
             )
 

@@ -1,7 +1,7 @@
 """The only importer of redis-py: opens clients with deadlines, turns their errors into ours.
 
 Deadlines are short (2 s) so that a frozen Redis is noticed, and no command is retried in here: the
-caller knows what may be repeated.
+caller knows what may be repeated. A patient client is for what takes long to send over a slow line.
 """
 
 from collections.abc import Iterator
@@ -16,10 +16,21 @@ from redis.retry import Retry
 
 from mqtt_dashboard.bus.shares import Shares, asking
 from mqtt_dashboard.config import RedisSettings
-from mqtt_dashboard.errors import BusError, BusRefusedError
+from mqtt_dashboard.errors import BusError, BusRefusedError, BusStateError, BusTimeoutError
 
 CONNECT_TIMEOUT_S: Final = 2.0
 ANSWER_TIMEOUT_S: Final = 2.0
+PATIENT_TIMEOUT_S: Final = 20.0
+
+# Beginnings of refusals that redis-py has no class for. The last is how a script lacks a right.
+_STATES: Final = (
+    "WRONGTYPE",
+    "MISCONF",
+    "NOREPLICAS",
+    "BUSY",
+    "UNKILLABLE",
+    "The user executing the script",
+)
 
 Client = redis.Redis
 PubSub = redis.client.PubSub
@@ -133,10 +144,16 @@ def plain_errors(address: str) -> Iterator[None]:
     except redis.AuthenticationError as error:
         raise BusError(f"Redis at {address} refused the password: {error}") from error
     except redis.TimeoutError as error:
-        raise BusError(f"Redis at {address} does not answer in time") from error
+        raise BusTimeoutError(f"Redis at {address} does not answer in time") from error
     except redis.ConnectionError as error:
         raise BusError(f"Redis at {address} cannot be reached: {error}") from error
     except redis.ResponseError as error:
-        raise BusRefusedError(f"Redis at {address} refused a command: {error}") from error
+        kind = BusStateError if _is_state(error) else BusRefusedError
+        raise kind(f"Redis at {address} refused a command: {error}") from error
     except redis.RedisError as error:
         raise BusError(f"Redis at {address}: {error}") from error
+
+
+def _is_state(error: redis.ResponseError) -> bool:
+    """Tell whether a refusal is about Redis or our rights, not about what was sent."""
+    return type(error) is not redis.ResponseError or str(error).startswith(_STATES)

@@ -63,6 +63,11 @@ class RedisChannels:
         return f"{self.prefix}log"
 
     @cached_property
+    def log_end(self) -> str:
+        """String ``<epoch>:<seq>``: the last message that was written to the message log."""
+        return f"{self.prefix}log:end"
+
+    @cached_property
     def events(self) -> str:
         """Stream of state documents, fields ``c`` = public channel, ``d`` = JSON document."""
         return f"{self.prefix}events"

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 
+from mqtt_dashboard.contract.gaps import GapCause
 from mqtt_dashboard.contract.offers import AccountInfo, Capabilities, HeldFilter
 
 Encoding = Literal["utf8", "base64"]
@@ -164,8 +165,8 @@ class MessageReceived(
 
     ``payload`` is text when ``encoding`` is ``utf8`` and base64 otherwise; the bytes survive the
     round trip. ``size`` is the payload's length in bytes. ``truncated`` is true when ``payload``
-    holds only its beginning (frames to browsers; never on the Redis channel). ``(epoch, seq)``
-    grows without holes within an epoch, so a jump is a loss.
+    holds only its beginning (frames to browsers; never on the Redis channel). Within an epoch
+    ``seq`` grows by one; a jump is a loss, and says how many (after a lost session: at least one).
     """
 
     topic: str
@@ -374,12 +375,13 @@ class LogMessage(Struct, array_like=True, frozen=True, gc=False):
 
 
 class Batch(Struct, array_like=True, frozen=True):
-    """An entry of the message log: messages numbered from ``first_seq`` on, without holes."""
+    """An entry of the message log: ``gap`` says why numbers before ``first_seq`` are missing."""
 
     version: int
     epoch: int
     first_seq: int
     messages: list[LogMessage]
+    gap: GapCause | None = None
 
 
 StateDocument = StatsUpdate | StatusChange | ClientsUpdate | TopicsUpdate

@@ -213,10 +213,10 @@ class Fanout:
             self._position = Position(batch.epoch, batch.first_seq + len(batch.messages) - 1)
         self.due.set()
 
-    def mark_gap(self) -> None:
-        """Tell all who watch that an unknown number of messages was lost here."""
+    def mark_gap(self, reason: str = "") -> None:
+        """Tell all who watch that an unknown number of their messages was lost here."""
         with self._lock:
-            self._counters.add("log_gaps")
+            self._counters.add("log_gaps", reason)
             self._audiences.mark_gap()
         self.due.set()
 

@@ -2,11 +2,13 @@
 
 The heartbeat reads the bridge's status each second. The event follower resumes from the newest
 documents after every trouble. The log follower reads only while somebody watches; it resumes from
-its last position and marks a gap whenever numbers do not continue.
+its last position, passes over numbers it has had, and marks a gap whenever numbers are missing.
 """
 
 import threading
 from typing import Final
+
+from msgspec.structs import replace
 
 from mqtt_dashboard import logs
 from mqtt_dashboard.bus.dashboard_store import BEGIN, DashboardStore, LogEntry, position_key
@@ -204,7 +206,9 @@ class LogFollower:
         self._fanout = fanout
         self._counters = counters
         self._position: str | None = None
+        # The number expected next, and whether something unknown may have been lost before it.
         self._next: tuple[int, int] | None = None
+        self._unsure = False
         self._idle_turns = 0
         self._suspicious = False
 
@@ -235,20 +239,25 @@ class LogFollower:
     def _start(self) -> str:
         """Fill the ring with recent batches; return the position they end at."""
         position = self._store.last_position(self._store.channels.message_log)
-        recent: list[Batch] = []
+        newest_first: list[Batch] = []
         before: str | None = None
         messages = 0
         for _ in range(RECENT_STEPS):
             entries = self._store.recent_log(before, RECENT_STEP)
             if before is None and entries:
                 position = entries[0].position
-            recent += [batch for entry in entries if (batch := self._readable(entry))]
+            newest_first += [batch for entry in entries if (batch := self._readable(entry))]
             messages += sum(len(entry.batch.messages) for entry in entries if entry.batch)
             if len(entries) < RECENT_STEP or messages >= RING_MESSAGES:
                 break
             before = entries[-1].position
-        self._next = _next(recent[0]) if recent else None
-        self._fanout.prime(reversed(recent))
+        self._next, self._unsure = None, False
+        recent = []
+        for batch in reversed(newest_first):
+            if (new := self._without_known(batch)) is not None:
+                recent.append(new)
+                self._next = _next(new)
+        self._fanout.prime(recent)
         return position
 
     def _check_position(self, position: str) -> None:
@@ -256,17 +265,35 @@ class LogFollower:
         if position_key(last) < position_key(position):
             self._counters.add("stream_restarts", "log")
             self._position = BEGIN
-            self._lose_track()
+            self._next = None
+            self._fanout.mark_gap()
 
     def _take(self, entry: LogEntry) -> None:
         batch = self._readable(entry)
         if batch is None:
-            self._lose_track()
-            return
-        if self._next is not None and self._next != (batch.epoch, batch.first_seq):
+            self._unsure = True
             self._fanout.mark_gap()
-        self._next = _next(batch)
-        self._fanout.deliver(batch)
+            return
+        new = self._without_known(batch)
+        if new is None:
+            return
+        place = new.epoch, new.first_seq
+        if self._next is not None and self._next != place and not self._unsure:
+            self._fanout.mark_gap(new.gap or "")
+        self._next, self._unsure = _next(new), False
+        self._fanout.deliver(new)
+
+    def _without_known(self, batch: Batch) -> Batch | None:
+        """Leave out what came before: a number that stands in the log twice is one message."""
+        if self._next is None or self._next[0] != batch.epoch:
+            return batch
+        known = self._next[1] - batch.first_seq
+        if known <= 0:
+            return batch
+        self._counters.add("log_repeated", amount=min(known, len(batch.messages)))
+        if known >= len(batch.messages):
+            return None
+        return replace(batch, first_seq=self._next[1], messages=batch.messages[known:], gap=None)
 
     def _readable(self, entry: LogEntry) -> Batch | None:
         batch = entry.batch
@@ -274,10 +301,6 @@ class LogFollower:
             self._counters.add("unreadable", "log")
             return None
         return batch
-
-    def _lose_track(self) -> None:
-        self._fanout.mark_gap()
-        self._next = None
 
 
 def _next(batch: Batch) -> tuple[int, int]:

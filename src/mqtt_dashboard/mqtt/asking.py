@@ -52,6 +52,13 @@ class Asking:
         self._finished = finished
         self._granted = granted
         self._open: dict[int, _Asked] = {}
+        self._paused = False
+
+    def pause(self, now: float, *, paused: bool) -> None:
+        """Wait for no answer while nobody listens; afterwards the broker has its time anew."""
+        self._paused = paused
+        for asked in self._open.values():
+            asked.until = max(asked.until, now + ANSWER_SECONDS)
 
     def subscribe(self, wanted: list[Wanted], now: float) -> None:
         """Ask for filters; those the broker cannot take are answered at once."""
@@ -101,6 +108,8 @@ class Asking:
 
     def expire(self, now: float) -> None:
         """Report what the broker left unanswered."""
+        if self._paused:
+            return
         late = [packet_id for packet_id, asked in self._open.items() if asked.until <= now]
         for packet_id in late:
             # The id stays taken: the answer may still come.
@@ -109,6 +118,8 @@ class Asking:
 
     def next_deadline(self) -> float | None:
         """Return when `expire` has something to do next."""
+        if self._paused:
+            return None
         return min((asked.until for asked in self._open.values()), default=None)
 
     def _fits(self, topic_filter: str) -> bool:

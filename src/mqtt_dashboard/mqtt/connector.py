@@ -10,7 +10,6 @@ from mqtt_dashboard.mqtt import reasons
 from mqtt_dashboard.mqtt.backoff import Backoff
 from mqtt_dashboard.mqtt.client import (
     Incoming,
-    Link,
     LinkOptions,
     Listener,
     Loss,
@@ -19,11 +18,13 @@ from mqtt_dashboard.mqtt.client import (
     Wanted,
 )
 from mqtt_dashboard.mqtt.paho_link import PahoLink
+from mqtt_dashboard.mqtt.threaded_link import ThreadedLink, no_turn
 from mqtt_dashboard.mqtt.v5 import V5Link
 
 Version = Literal["5", "3.1.1"]
 
 STANDBY_SECONDS: Final = 0.25
+WAIT_STEP_SECONDS: Final = 5.0
 SHORT_LIFE_SECONDS: Final = 10.0
 SHORT_LIVES: Final = 2
 
@@ -44,6 +45,7 @@ class Connector:
     """Keeps a connection as long as ``may_connect`` allows it and ``stop`` is not set.
 
     To end: set ``stop``, then call `close`. A standby bridge's ``may_connect`` returns False.
+    ``turned`` is called every few seconds as long as `run` does not hang.
     """
 
     def __init__(
@@ -56,18 +58,22 @@ class Connector:
         stop: Stop,
         may_connect: Callable[[], bool],
         jitter: Callable[[], float] = random.random,
+        turned: Callable[[], None] = no_turn,
     ) -> None:
         self._options = options
         self._clock = clock
         self._stop = stop
         self._may_connect = may_connect
+        self._turned = turned
         self._watch = _Watch(listener, clock, options)
         self._backoff = Backoff(jitter)
         self._versions = _Versions(protocol)
-        self._links: dict[Version, Link] = {
+        self._links: dict[Version, ThreadedLink] = {
             "5": V5Link(options, self._watch, clock),
             "3.1.1": PahoLink(options, self._watch, clock),
         }
+        for link in self._links.values():
+            link.turned = turned
         self._link = self._links[self._versions.current]
 
     def run(self) -> None:
@@ -78,12 +84,10 @@ class Connector:
             if self._stop.is_set():
                 return
             if not self._may_connect():
-                self._stop.wait(STANDBY_SECONDS)
+                self._wait(STANDBY_SECONDS)
                 continue
             loss, lived = self._attempt()
-            delay = self._judge(loss, lived)
-            if delay:
-                self._stop.wait(delay)
+            self._wait(self._judge(loss, lived))
 
     def close(self, *, will: bool = False) -> None:
         """End the connection with a goodbye; `run` goes on unless it was asked to stop."""
@@ -112,6 +116,13 @@ class Connector:
     def pause(self, *, paused: bool) -> None:
         """Stop or resume reading from the socket."""
         self._link.pause(paused=paused)
+
+    def _wait(self, seconds: float) -> None:
+        """Wait, and show every few seconds that this is all it is."""
+        until = self._clock.monotonic() + seconds
+        while (left := until - self._clock.monotonic()) > 0 and not self._stop.is_set():
+            self._turned()
+            self._stop.wait(min(left, WAIT_STEP_SECONDS))
 
     def _attempt(self) -> tuple[Loss, float | None]:
         self._watch.forget()

@@ -29,7 +29,12 @@ from mqtt_dashboard.mqtt.reasons import BrokerError, EndedError
 from mqtt_dashboard.mqtt.receive_order import ReceiveOrder
 from mqtt_dashboard.mqtt.socket_io import Stream, hang_up, hidden_bytes
 from mqtt_dashboard.mqtt.sockets import WOULD_BLOCK
-from mqtt_dashboard.mqtt.threaded_link import Conversation, ThreadedLink
+from mqtt_dashboard.mqtt.threaded_link import (
+    LONGEST_WAIT_S,
+    Conversation,
+    ThreadedLink,
+    no_turn,
+)
 
 BATCH: Final = 2_000
 DENSE_MESSAGES: Final = 32
@@ -50,9 +55,11 @@ class PahoLink(ThreadedLink):
 
     def _converse(self) -> Conversation:
         self._connections += 1
-        return _PahoConversation(
+        conversation = _PahoConversation(
             self.options, self.listener, self.clock, self._connections, self.take_close
         )
+        conversation.turned = self.turned
+        return conversation
 
 
 class _PahoConversation(Conversation):
@@ -64,20 +71,20 @@ class _PahoConversation(Conversation):
         connection: int,
         take_close: Callable[[], int | None],
     ) -> None:
-        super().__init__(clock)
+        super().__init__(clock, no_turn)
         self._options = options
         self._listener = listener
         self._take_close = take_close
         self._client = new_client(options)
         self._order = ReceiveOrder(connection, receive_maximum=65_535)
-        self._liveness = Liveness(options, clock.monotonic())
+        self.liveness = Liveness(options, clock.monotonic())
         self._received: list[paho.MQTTMessage] = []
         self._published: list[int] = []
         self._mids: dict[int, tuple[Pending, Callable[[], None]]] = {}
         self._pending: Pending | None = None
         self._opened_at: float | None = None
         self._answer_by = clock.monotonic() + options.answer_timeout
-        self._paused = self._dense = False
+        self._dense = False
         limits = Limits(receive_maximum=IN_FLIGHT)
         self.outbox = Outbox(PacketIds(), self._prepare, self._send, limits)
         self.asking = Asking(
@@ -96,10 +103,10 @@ class _PahoConversation(Conversation):
         for packet_id, qos in self._order.due():
             self._client.ack(packet_id, qos)
 
-    def pause(self, *, paused: bool) -> None:
-        """Stop or resume reading."""
-        self._paused = paused
-        self._liveness.pause(self.clock.monotonic(), paused=paused)
+    @property
+    def crowded(self) -> bool:
+        """Tell whether too much is unconfirmed to read more."""
+        return self._order.crowded
 
     def serve(self) -> Loss:
         """Run the connection to its end, then give everything back."""
@@ -158,15 +165,19 @@ class _PahoConversation(Conversation):
         return self.open and waiting
 
     def _turn(self, connection: Stream, poll: select.poll, at_most: float | None) -> None:
+        self.turned()
         if self._dense:
             time.sleep(NAP_SECONDS)
-        if self._wait(connection, poll, self._seconds(at_most)):
+        readable = self._wait(connection, poll, self._seconds(at_most))
+        self.act()
+        self.regulate()
+        # While paused the socket is only watched for its end.
+        if readable:
             self._read(connection)
         else:
             self._dense = False
-        self.act()
         if self._client.want_write():
-            self._liveness.sent(self.clock.monotonic())
+            self.liveness.sent(self.clock.monotonic())
             self._check(self._client.loop_write())
         self._finish_published()
         self._tick(self.clock.monotonic())
@@ -174,19 +185,19 @@ class _PahoConversation(Conversation):
     def _seconds(self, at_most: float | None) -> float:
         if self._dense or self.asked:
             return 0.0
-        times = [self._liveness.next_deadline() if self.open else self._answer_by, at_most]
+        times = [self.liveness.next_deadline() if self.open else self._answer_by, at_most]
         times += [self.asking.next_deadline(), self.outbox.next_deadline()]
         return max(0.0, min(t for t in times if t is not None) - self.clock.monotonic())
 
     def _wait(self, connection: Stream, poll: select.poll, seconds: float) -> bool:
-        wanted = 0 if self._paused else select.POLLIN
+        wanted = 0 if self.paused else select.POLLIN
         if self._client.want_write():
             wanted |= select.POLLOUT
         poll.register(connection, wanted)
-        if not self._paused and hidden_bytes(connection):
+        if not self.paused and hidden_bytes(connection):
             return True
         readable = False
-        for descriptor, event in poll.poll(seconds * 1000):
+        for descriptor, event in poll.poll(min(seconds, LONGEST_WAIT_S) * 1000):
             if descriptor == self.waker.fileno():
                 self.waker.clear()
             else:
@@ -207,7 +218,7 @@ class _PahoConversation(Conversation):
         whole, partial = self._client.packets != packets, self._client.unfinished
         # A websocket may bring bytes that are none of MQTT's.
         if connection.fileno() >= 0 and (whole or partial != unfinished):
-            self._liveness.received(self.clock.monotonic(), whole=whole, partial=partial)
+            self.liveness.received(self.clock.monotonic(), whole=whole, partial=partial)
 
     def _parse(self) -> MQTTErrorCode:
         try:
@@ -256,10 +267,10 @@ class _PahoConversation(Conversation):
             if now >= self._answer_by:
                 raise EndedError(Loss(f"{reasons.NO_ANSWER}: no CONNACK"))
             return
-        if (lost := self._liveness.lost(now)) is not None:
+        if (lost := self.liveness.lost(now)) is not None:
             raise EndedError(Loss(lost))
         # paho pings by the keep alive only; between its packets the socket is ours.
-        if not self._client.want_write() and self._liveness.ping_due(now):
+        if not self._client.want_write() and self.liveness.ping_due(now):
             self._ping()
         self.asking.expire(now)
         if not self.outbox.empty:
@@ -296,7 +307,7 @@ class _PahoConversation(Conversation):
             raise EndedError(reasons.refusal(reason.value))
         now = self.clock.monotonic()
         self._opened_at = now
-        self._liveness.received(now)
+        self.liveness.received(now)
         session = Session(
             protocol="3.1.1",
             session_present=bool(flags.session_present),

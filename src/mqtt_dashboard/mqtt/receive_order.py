@@ -8,24 +8,28 @@ from collections import deque
 from typing import Final
 
 from mqtt_dashboard.logs import get
-from mqtt_dashboard.mqtt.reasons import BrokerError
 
-# There are no more packet ids than this, so no broker in its right mind gets here.
-MOST_UNCONFIRMED: Final = 65_535
+# With so many unconfirmed nothing more is read until half are. One more read brings 32,000 of the
+# smallest messages, and then there are still no more than there are packet ids.
+CROWD: Final = 30_000
 
 _CONNECTION_SHIFT: Final = 40
-_RECEIVE_MAXIMUM_EXCEEDED: Final = 0x93
 
 _log = get(__name__)
 
 
 class ReceiveOrder:
-    """What was received at QoS 1 and 2 and is not acknowledged yet, oldest first."""
+    """What was received at QoS 1 and 2 and is not acknowledged yet, oldest first.
+
+    mosquitto 2.0 sends a kept session's whole queue at once, whatever was agreed. Ending the
+    connection would begin the same again for ever: it is held off instead, see `crowded`.
+    """
 
     def __init__(self, connection: int, receive_maximum: int) -> None:
         self._base = connection << _CONNECTION_SHIFT
         self._limit = receive_maximum
         self._exceeded = False
+        self._crowded = False
         self._next = self._base + 1
         self._oldest = self._next
         self._waiting: deque[tuple[int, int]] = deque()
@@ -39,21 +43,23 @@ class ReceiveOrder:
             if packet_id in self._unreleased:
                 return 0
             self._unreleased.add(packet_id)
-        self._check_room()
+        if len(self._waiting) == self._limit and not self._exceeded:
+            self._exceeded = True
+            _log.warning("mqtt.receive_maximum_exceeded", agreed=self._limit)
         self._waiting.append((packet_id, qos))
         token = self._next
         self._next += 1
         return token
 
-    def _check_room(self) -> None:
-        # mosquitto 2.0 sends a kept session's whole queue at once, whatever was agreed. Ending the
-        # connection would begin the same again for ever; each message is acknowledged as usual.
-        if len(self._waiting) >= MOST_UNCONFIRMED:
-            reason = f"the broker sent more than {MOST_UNCONFIRMED} unconfirmed messages"
-            raise BrokerError(reason, _RECEIVE_MAXIMUM_EXCEEDED)
-        if len(self._waiting) == self._limit and not self._exceeded:
-            self._exceeded = True
-            _log.warning("mqtt.receive_maximum_exceeded", agreed=self._limit)
+    @property
+    def crowded(self) -> bool:
+        """Tell whether to read nothing more for now."""
+        count = len(self._waiting)
+        if count >= CROWD:
+            self._crowded = True
+        elif count < CROWD // 2:
+            self._crowded = False
+        return self._crowded
 
     def settle(self, token: int) -> None:
         """Note that a message is durable (or can never be read)."""

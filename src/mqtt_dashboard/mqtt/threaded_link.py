@@ -12,24 +12,40 @@ from mqtt_dashboard.logs import get
 from mqtt_dashboard.mqtt import reasons
 from mqtt_dashboard.mqtt.asking import Asking
 from mqtt_dashboard.mqtt.client import LinkOptions, Listener, Loss, Outgoing, Wanted
+from mqtt_dashboard.mqtt.liveness import Liveness
 from mqtt_dashboard.mqtt.outbox import Outbox
 from mqtt_dashboard.mqtt.socket_io import Waker
 
 _log = get(__name__)
 
+# So long a loop waits at most before it turns, and so is seen to live.
+LONGEST_WAIT_S: Final = 10.0
+
 _NORMAL: Final = 0x00
 _WITH_WILL: Final = 0x04
 
 
+def no_turn() -> None:
+    """Tell nobody that the loop turned."""
+
+
 class Conversation(ABC):
-    """One connection. `ask` is for other threads, all else belongs to the link's thread."""
+    """One connection. `ask` is for other threads, all else belongs to the link's thread.
+
+    Nothing is read while the owner wants a pause, or while too much is unconfirmed. Then silence
+    is no loss, and PINGREQ goes out by the keep alive only.
+    """
 
     outbox: Outbox
     asking: Asking
+    liveness: Liveness
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, turned: Callable[[], None]) -> None:
         self.waker = Waker()
         self.clock = clock
+        self.turned = turned
+        self.paused = False
+        self._pause_wanted = False
         self._actions: deque[Callable[[], None]] = deque()
 
     def ask(self, action: Callable[[], None]) -> None:
@@ -60,18 +76,37 @@ class Conversation(ABC):
     def acknowledge(self, tokens: list[int]) -> None:
         """Acknowledge what is durable, in receive order."""
 
+    @property
     @abstractmethod
+    def crowded(self) -> bool:
+        """Tell whether too much is unconfirmed to read more."""
+
     def pause(self, *, paused: bool) -> None:
         """Stop or resume reading."""
+        self._pause_wanted = paused
+
+    def regulate(self) -> None:
+        """Decide whether to read at the next turn."""
+        paused = self._pause_wanted or self.crowded
+        if paused != self.paused:
+            self.paused = paused
+            now = self.clock.monotonic()
+            self.liveness.pause(now, paused=paused)
+            self.asking.pause(now, paused=paused)
+            _log.debug("mqtt.reading", paused=paused, crowded=self.crowded)
 
 
 class ThreadedLink(ABC):
-    """One connection at a time; `run` may be called again when it has returned."""
+    """One connection at a time; `run` may be called again when it has returned.
+
+    ``turned`` is called at every turn of the loop, which takes `LONGEST_WAIT_S` at most.
+    """
 
     def __init__(self, options: LinkOptions, listener: Listener, clock: Clock) -> None:
         self.options = options
         self.listener = listener
         self.clock = clock
+        self.turned: Callable[[], None] = no_turn
         self._lock = threading.Lock()
         self._current: Conversation | None = None
         self._close_with: int | None = None

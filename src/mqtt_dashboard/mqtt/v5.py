@@ -31,4 +31,4 @@ class V5Link(ThreadedLink):
             send=outlet.send_now,
         )
         address = f"{self.options.host}:{self.options.port}"
-        return Loop(connection, outlet, session, self.clock, self.take_close, address)
+        return Loop(connection, outlet, session, self.clock, self.take_close, address, self.turned)

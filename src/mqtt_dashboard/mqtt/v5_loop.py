@@ -16,7 +16,7 @@ from mqtt_dashboard.mqtt.client import Loss
 from mqtt_dashboard.mqtt.reasons import BrokerError, EndedError
 from mqtt_dashboard.mqtt.socket_io import Inlet, Outlet, Stream, hang_up
 from mqtt_dashboard.mqtt.sockets import READ_BYTES
-from mqtt_dashboard.mqtt.threaded_link import Conversation
+from mqtt_dashboard.mqtt.threaded_link import LONGEST_WAIT_S, Conversation
 from mqtt_dashboard.mqtt.v5_session import V5Session
 
 NAP_SECONDS: Final = 0.001
@@ -37,9 +37,11 @@ class Loop(Conversation):
         clock: Clock,
         take_close: Callable[[], int | None],
         address: str,
+        turned: Callable[[], None],
     ) -> None:
-        super().__init__(clock)
+        super().__init__(clock, turned)
         self.session = session
+        self.liveness = session.liveness
         self.outbox = session.outbox
         self.asking = session.asking
         self._socket = connection
@@ -48,7 +50,6 @@ class Loop(Conversation):
         self._take_close = take_close
         self._address = address
         self._poll = select.poll()
-        self._paused = False
         self._dense = False
 
     @property
@@ -60,10 +61,10 @@ class Loop(Conversation):
         """Acknowledge what is durable, in receive order."""
         self.session.acknowledge(tokens)
 
-    def pause(self, *, paused: bool) -> None:
-        """Stop or resume reading."""
-        self._paused = paused
-        self.session.liveness.pause(self.clock.monotonic(), paused=paused)
+    @property
+    def crowded(self) -> bool:
+        """Tell whether too much is unconfirmed to read more."""
+        return self.session.crowded
 
     def serve(self) -> Loss:
         """Run the connection to its end, then give everything back."""
@@ -102,6 +103,7 @@ class Loop(Conversation):
 
     def _turn(self, at_most: float | None = None) -> None:
         session = self.session
+        self.turned()
         if self._dense:
             time.sleep(NAP_SECONDS)
         now = self.clock.monotonic()
@@ -110,6 +112,8 @@ class Loop(Conversation):
             until = min(until, at_most)
         readable = self._wait(0.0 if self._dense or self.asked else until - now)
         self.act()
+        self.regulate()
+        # While paused the socket is only watched for its end.
         if readable:
             self._read()
         else:
@@ -125,14 +129,14 @@ class Loop(Conversation):
 
     def _wait(self, seconds: float) -> bool:
         """Wait for the socket, another thread or the time; tell whether to read."""
-        wanted = 0 if self._paused else select.POLLIN
+        wanted = 0 if self.paused else select.POLLIN
         if not self._outlet.idle:
             wanted |= select.POLLOUT
         self._poll.register(self._socket, wanted)
-        if self._inlet.pending and not self._paused:
+        if self._inlet.pending and not self.paused:
             return True
         readable = False
-        for descriptor, event in self._poll.poll(max(0.0, seconds) * 1000):
+        for descriptor, event in self._poll.poll(max(0.0, min(seconds, LONGEST_WAIT_S)) * 1000):
             if descriptor == self._socket.fileno():
                 readable = bool(event & (select.POLLIN | _FAULT))
             else:

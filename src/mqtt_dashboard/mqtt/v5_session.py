@@ -72,6 +72,11 @@ class V5Session:
         """Return how many bytes have come of a message that is being left out."""
         return self._decoder.skipped
 
+    @property
+    def crowded(self) -> bool:
+        """Tell whether so much is unconfirmed that nothing more should be read for now."""
+        return self._order.crowded
+
     def greet(self) -> None:
         """Send CONNECT."""
         self._queue(v5_packets.connect(self._options))

@@ -7,11 +7,20 @@ from contextlib import contextmanager
 
 import pytest
 
-from mqtt_dashboard.clock import SystemClock
+from mqtt_dashboard.bridge.loops import Loop
+from mqtt_dashboard.clock import ManualClock, SystemClock
 from mqtt_dashboard.errors import LinkError
-from mqtt_dashboard.mqtt.client import Loss, Wanted
+from mqtt_dashboard.mqtt.client import Incoming, Loss, Wanted
 from mqtt_dashboard.mqtt.connector import Connector
-from tests.support.fake_broker import CONNECT, DISCONNECT, FakeBroker, Step, connack, frame
+from tests.support.fake_broker import (
+    CONNECT,
+    DISCONNECT,
+    FakeBroker,
+    Step,
+    connack,
+    frame,
+    publish,
+)
 from tests.support.servers import wait_for
 from tests.unit.mqtt_layer.odd_cases import expect, send
 from tests.unit.mqtt_layer.recorder import Recorder, options
@@ -156,3 +165,68 @@ def test_stop_during_backoff_returns_at_once() -> None:
         one.stop.set()
         one.thread.join(1)
         assert not one.thread.is_alive()
+
+
+def test_a_hung_link_is_seen() -> None:
+    """P43: a quiet connection shows that it lives; a link that hangs becomes a problem."""
+    recorder, hang, clock = Recorder(), threading.Event(), ManualClock()
+
+    def hang_on(_messages: list[Incoming]) -> None:
+        hang.wait(30)
+
+    recorder.on_messages_do = hang_on
+    stop = threading.Event()
+    talk = threading.Event()
+    script: list[Step] = [
+        *HELLO_5[:2],
+        lambda peer: peer.answer_pings(4),
+        lambda _peer: talk.wait(30),
+        send(publish(b"t")),
+    ]
+    with FakeBroker(script) as broker:
+        loop = Loop("mqtt", lambda _wait: connector.run(), clock, stuck_after=60)
+        connector = Connector(
+            options(broker.port, ping_after=0.5),
+            recorder,
+            SystemClock(),
+            protocol="5",
+            stop=stop,
+            may_connect=lambda: True,
+            turned=loop.beat,
+        )
+        loop.start()
+        try:
+            wait_for(lambda: recorder.sessions, "connected")
+            clock.advance(100)
+            wait_for(lambda: loop.problem() is None, "a quiet link shows that it lives", 4)
+            talk.set()
+            wait_for(lambda: recorder.batches, "the link hangs in its owner's hands", 10)
+            clock.advance(100)
+            assert loop.problem() == "mqtt made no turn for 100 s"
+        finally:
+            hang.set()
+            stop.set()
+            connector.close()
+            loop.stop()
+            assert loop.join(5)
+
+
+def test_waiting_is_not_hanging() -> None:
+    """P43: a standby, and a link that waits before its next attempt, go on showing a sign."""
+    turns: list[float] = []
+    stop = threading.Event()
+    connector = Connector(
+        options(1),
+        Recorder(),
+        SystemClock(),
+        protocol="5",
+        stop=stop,
+        may_connect=lambda: False,
+        turned=lambda: turns.append(time.monotonic()),
+    )
+    thread = threading.Thread(target=connector.run, daemon=True)
+    thread.start()
+    wait_for(lambda: len(turns) >= 3, "signs of life")
+    stop.set()
+    thread.join(5)
+    assert not thread.is_alive()

@@ -145,6 +145,8 @@ export const overview: Texts<typeof en> = {
       malformed: "nicht lesbar",
       too_large: "größer als MQTT_MAX_PACKET_SIZE",
       unwanted: "von Filtern, die niemand mehr beobachtet",
+      refused_by_redis: "von Redis immer wieder abgelehnt",
+      lease_lost: "der Bridge überlassen, die übernommen hat",
     },
     retained: "Retained-Nachrichten",
     topics: "keine Topics | ein Topic | {n} Topics",

@@ -61,6 +61,7 @@ export const system: Texts<typeof en> = {
     viewer_messages_dropped: "Dashboard: einem Zuschauer nicht gezeigte Nachrichten",
     viewer_messages_conflated: "Dashboard: durch neuere ihres Topics ersetzte Nachrichten",
     log_gaps: "Dashboard: Lücken im Nachrichtenlog",
+    log_repeated: "Dashboard: doppelt im Log stehende Nachrichten, einmal gezeigt",
     viewers_cut: "Dashboard: getrennte Zuschauer",
     events_skipped: "Dashboard: einem langsamen Zuschauer nicht gesendete Zustände",
     requests_refused: "Dashboard: abgelehnte Anfragen",

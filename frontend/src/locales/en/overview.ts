@@ -142,6 +142,8 @@ export const overview = {
       malformed: "could not be read",
       too_large: "larger than MQTT_MAX_PACKET_SIZE",
       unwanted: "of filters nobody watches any more",
+      refused_by_redis: "refused by Redis again and again",
+      lease_lost: "left to the bridge that took over",
     },
     retained: "Retained messages",
     topics: "no topics | one topic | {n} topics",

@@ -58,6 +58,7 @@ export const system = {
     viewer_messages_dropped: "Dashboard: messages not shown to a viewer",
     viewer_messages_conflated: "Dashboard: messages replaced by a newer one of their topic",
     log_gaps: "Dashboard: gaps in the message log",
+    log_repeated: "Dashboard: messages that stood in the log twice, shown once",
     viewers_cut: "Dashboard: viewers cut off",
     events_skipped: "Dashboard: state events not sent to a slow viewer",
     requests_refused: "Dashboard: requests refused",

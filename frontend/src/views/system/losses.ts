@@ -13,6 +13,7 @@ const COUNTED = [
   "viewer_messages_dropped",
   "viewer_messages_conflated",
   "log_gaps",
+  "log_repeated",
   "viewers_cut",
   "events_skipped",
   "requests_refused",

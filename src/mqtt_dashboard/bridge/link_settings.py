@@ -1,4 +1,4 @@
-"""The settings as the link takes them."""
+"""From the settings to what the link is told."""
 
 from mqtt_dashboard.config import MqttSettings
 from mqtt_dashboard.mqtt.client import LinkOptions, Will
