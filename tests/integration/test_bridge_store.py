@@ -14,6 +14,7 @@ from mqtt_dashboard.config import RedisSettings, load
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.messages import LogMessage, MessageReceived, TopicEntry, WantedFilter
+from mqtt_dashboard.contract.session import SessionFilter
 from mqtt_dashboard.errors import BusError, FencedError
 from mqtt_dashboard.mqtt.client import Incoming
 from tests.support.servers import RedisServer, wait_for
@@ -190,6 +191,25 @@ def test_wanted_filters_survive(store: BridgeStore, redis_server: RedisServer) -
     assert [(one.filter, one.count) for one in store.load_subscriptions()] == [("a/#", 2)]
     store.forget_subscription("a/#")
     assert store.load_subscriptions() == []
+
+
+def test_the_filters_of_the_session_survive(store: BridgeStore, redis_server: RedisServer) -> None:
+    """P32: what the broker holds is stored, struck out, written anew, and fenced."""
+    lease = Lease(store, "one", SystemClock())
+    lease.renew()
+    many = [SessionFilter(filter=f"a/{n}/" + "x" * 500, session="s", rank=n) for n in range(1200)]
+    store.session.write(lease.epoch, many, ["never/there"], anew=False)
+    redis_server.client().hset(NAMES.session_filters, "broken", b"\xff not json")
+    assert {one.filter: one for one in store.session.load()} == {one.filter: one for one in many}
+    changed = SessionFilter(filter="b/#", session="s", complete=True, identifier=7, rank=3)
+    store.session.write(lease.epoch, [changed], [one.filter for one in many[1:]], anew=False)
+    assert sorted(store.session.load(), key=lambda one: one.filter) == [many[0], changed]
+    store.session.write(lease.epoch, [changed], [], anew=True)
+    assert store.session.load() == [changed]
+    with pytest.raises(FencedError):
+        store.session.write(lease.epoch - 1, [], ["b/#"], anew=True)
+    store.session.write(lease.epoch, [], [], anew=True)
+    assert store.session.load() == []
 
 
 def test_old_messages_leave_the_log(store: BridgeStore, redis_server: RedisServer) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 from mqtt_dashboard.bus import connection
 from mqtt_dashboard.bus.bridge_history import BridgeHistory
 from mqtt_dashboard.bus.bridge_orders import BridgeOrders
+from mqtt_dashboard.bus.bridge_session import BridgeSession
 from mqtt_dashboard.bus.bridge_topics import BridgeTopics
 from mqtt_dashboard.bus.fence import FENCE, fencing_errors
 from mqtt_dashboard.contract import codec
@@ -88,6 +89,7 @@ class BridgeStore:
         self.topics = BridgeTopics(client, channels, address)
         self.history = BridgeHistory(client, channels, address)
         self.orders = BridgeOrders(client, channels, address)
+        self.session = BridgeSession(client, channels, address)
 
     def renew(self, instance: str, epoch: int, now: float, status: bytes = b"") -> int:
         """Take or keep the lease and renew the status key; return the epoch held, 0 if none.
