@@ -3,7 +3,7 @@
 import pytest
 
 from mqtt_dashboard import config
-from mqtt_dashboard.bridge.service import link_options
+from mqtt_dashboard.bridge.link_settings import link_options
 from mqtt_dashboard.errors import ConfigError
 
 

@@ -25,12 +25,14 @@ from mqtt_dashboard.bridge.index_keeper import IndexKeeper
 from mqtt_dashboard.bridge.intake import Intake
 from mqtt_dashboard.bridge.journal import no_checkpoint
 from mqtt_dashboard.bridge.lease import Lease
+from mqtt_dashboard.bridge.link_settings import link_options, session_name, status_topic
 from mqtt_dashboard.bridge.loops import Loop
 from mqtt_dashboard.bridge.observer import Observer
 from mqtt_dashboard.bridge.orders import Orders
 from mqtt_dashboard.bridge.reconciler import Reconciler
 from mqtt_dashboard.bridge.reporter import Reporter
 from mqtt_dashboard.bridge.retained import RetainedWatch
+from mqtt_dashboard.bridge.session_book import SessionBook
 from mqtt_dashboard.bridge.session_log import SessionLog
 from mqtt_dashboard.bridge.silence import SilenceWatch
 from mqtt_dashboard.bridge.subscriptions import Subscriptions
@@ -40,15 +42,15 @@ from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.config import BridgeSettings, MqttSettings
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
-from mqtt_dashboard.contract.messages import BridgeStatus
+from mqtt_dashboard.contract.messages import BridgeStatus, LinkState
 from mqtt_dashboard.contract.system import BridgeAbout
 from mqtt_dashboard.errors import BusError
-from mqtt_dashboard.mqtt.client import LinkOptions, Will
 from mqtt_dashboard.mqtt.client_events import ClientConnected
 from mqtt_dashboard.mqtt.connector import Connector
 
 STATUS_EVERY_S: Final = 1.0
 FILTERS_EVERY_S: Final = 0.2
+FILTERS_PAUSE_S: Final = 0.01
 STATS_EVERY_S: Final = 5.0
 LISTS_EVERY_S: Final = 10.0
 ACCOUNTS_EVERY_S: Final = 60.0
@@ -109,15 +111,15 @@ class MQTTBridge:
             stop=self._stopping,
             may_connect=self._may_connect,
         )
-        self._reconciler = Reconciler(self._subscriptions, self._link, clock)
+        name = session_name(mqtt, port)
+        book = SessionBook(store.session, name, lambda: self._lease.epoch, clock)
+        self._reconciler = Reconciler(self._subscriptions, self._link, clock, book)
         self._retained = RetainedWatch(
             self._index,
-            self._link,
             self._reconciler,
             self._observer.retained_count,
             lambda: self._inbox.traffic().queued,
             clock,
-            sees_everything=self._subscriptions.takes_everything,
         )
         self._intake.wire(
             self._reconciler, self._link, self._reporter, self._retained, status_topic(mqtt)
@@ -137,7 +139,7 @@ class MQTTBridge:
             self._lease,
             self._replies,
             clock,
-            self._reconciler.sync,
+            self._reconciler.wake.set,
             allow_dollar=settings.dollar_publish,
             allow_publish=settings.command_channel == "on",
         )
@@ -213,8 +215,8 @@ class MQTTBridge:
             reasons.append("Redis did not answer for 3 s or more")
         if self._lease.held and not self._session.now.connected:
             reasons.append(f"no MQTT session: {self._session.now.reason}")
-        elif self._lease.held and not self._reconciler.settled:
-            reasons.append("the broker has not granted every filter yet")
+        elif self._lease.held:
+            reasons += self._reconciler.problems()
         return reasons
 
     def status(self) -> BridgeStatus:
@@ -252,16 +254,20 @@ class MQTTBridge:
         )
 
     def _may_connect(self) -> bool:
-        return self._lease.held and self._orders.continuity.may_connect()
+        # What the session holds must be known before its messages come.
+        restored = self._restored == self._lease.epoch
+        return self._lease.held and restored and self._orders.continuity.may_connect()
 
     def _listening_since(self) -> float | None:
         state = self._session.now
         return state.since if state.connected else None
 
     def _sync_filters(self, wait: Callable[[float], bool]) -> None:
+        self._reconciler.wake.clear()
         self._reconciler.sync()
         self._retained.turn()
-        wait(FILTERS_EVERY_S)
+        wait(FILTERS_PAUSE_S)
+        self._reconciler.wake.wait(FILTERS_EVERY_S)
 
     def _renew(self, wait: Callable[[float], bool]) -> None:
         """Keep the lease and the status fresh; each turn takes about a second."""
@@ -280,6 +286,8 @@ class MQTTBridge:
             return
         if not self._lease.held:
             self._stand_by(lost=held)
+        elif self._restored != self._lease.epoch:
+            self._restore()
         # A change of the session is written at once, not at the next second.
         self._session.status_due.wait(STATUS_EVERY_S if self._lease.held else STATUS_EVERY_S / 2)
         self._session.status_due.clear()
@@ -287,12 +295,21 @@ class MQTTBridge:
     def _begin_reign(self) -> None:
         log.info("lease.taken", epoch=self._lease.epoch, instance=self._instance)
         self._lease.renew(codec.encode(self.status()))
+        self._restore()
+
+    def _restore(self) -> None:
+        """Read who wants what and what the broker holds; the bridge connects when it knows."""
+        state: LinkState = "connecting"
+        reason = "this bridge is the active one and connects"
         try:
             self._subscriptions.restore(self._store.load_subscriptions())
+            self._reconciler.restore()
+            self._restored = self._lease.epoch
         except BusError as error:
             log.warning("bridge.restore_failed", reason=error.reason)
+            state, reason = "starting", f"cannot read the filters from Redis: {error.reason}"
         if not self._session.now.connected:
-            self._session.enter("connecting", "this bridge is the active one and connects")
+            self._session.enter(state, reason)
 
     def _stand_by(self, *, lost: bool) -> None:
         reason = "another bridge is active with this prefix; this one waits to take over"
@@ -358,36 +375,6 @@ class MQTTBridge:
         deadline = self._clock.monotonic() + DRAIN_S
         while self._inbox.traffic().queued and self._clock.monotonic() < deadline:
             self._stopping.wait(0.02)
-
-
-def status_topic(mqtt: MqttSettings) -> str | None:
-    """Return the topic that tells whether the bridge is online, or None when switched off."""
-    if mqtt.status_topic == "off":
-        return None
-    return mqtt.status_topic.replace("{client_id}", mqtt.client_id)
-
-
-def link_options(mqtt: MqttSettings, port: int) -> LinkOptions:
-    """Translate the settings for the link."""
-    topic = status_topic(mqtt)
-    return LinkOptions(
-        host=mqtt.host,
-        port=port,
-        client_id=mqtt.client_id,
-        username=mqtt.username,
-        password=mqtt.password.get_secret_value() if mqtt.password else None,
-        tls=mqtt.tls,
-        transport=mqtt.transport,
-        ws_path=mqtt.ws_path,
-        ca_file=mqtt.ca_file,
-        cert_file=mqtt.cert_file,
-        key_file=mqtt.key_file,
-        keepalive=mqtt.keepalive,
-        session_expiry=mqtt.session_expiry,
-        receive_maximum=mqtt.receive_maximum,
-        max_packet_size=mqtt.max_packet_size,
-        will=Will(topic, b"offline") if topic else None,
-    )
 
 
 def _account(status: BridgeStatus) -> dict[str, object]:

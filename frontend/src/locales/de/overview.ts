@@ -145,6 +145,7 @@ export const overview: Texts<typeof en> = {
       malformed: "nicht lesbar",
       too_large: "größer als MQTT_MAX_PACKET_SIZE",
       unwanted: "von Filtern, die niemand mehr beobachtet",
+      copy: "zweite Exemplare, von überlappenden oder erneut gefragten Filtern",
     },
     retained: "Retained-Nachrichten",
     topics: "keine Topics | ein Topic | {n} Topics",

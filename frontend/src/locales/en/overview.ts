@@ -142,6 +142,7 @@ export const overview = {
       malformed: "could not be read",
       too_large: "larger than MQTT_MAX_PACKET_SIZE",
       unwanted: "of filters nobody watches any more",
+      copy: "second copies, of filters that overlap or were asked again",
     },
     retained: "Retained messages",
     topics: "no topics | one topic | {n} topics",
