@@ -199,7 +199,12 @@ def test_the_filters_of_the_session_survive(store: BridgeStore, redis_server: Re
     lease.renew()
     many = [SessionFilter(filter=f"a/{n}/" + "x" * 500, session="s", rank=n) for n in range(1200)]
     store.session.write(lease.epoch, many, ["never/there"], anew=False)
-    redis_server.client().hset(NAMES.session_filters, "broken", b"\xff not json")
+    for broken in (
+        b"\xff not json",
+        b'{"filter":"a/#/b","session":"s"}',
+        b'{"filter":"a","rank":-1}',
+    ):
+        redis_server.client().hset(NAMES.session_filters, broken, broken)
     assert {one.filter: one for one in store.session.load()} == {one.filter: one for one in many}
     changed = SessionFilter(filter="b/#", session="s", complete=True, identifier=7, rank=3)
     store.session.write(lease.epoch, [changed], [one.filter for one in many[1:]], anew=False)

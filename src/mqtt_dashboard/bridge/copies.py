@@ -33,6 +33,8 @@ class Copies:
         self._filters: dict[str, list[BrokerFilter]] = {}
         self._index = FilterIndex()
         self._yielding: NameCache[Yielding] = NameCache()
+        # Many topics have the same answer, which is kept once.
+        self._answers: dict[Yielding, Yielding] = {}
 
     def is_copy(self, topic: str, identifiers: tuple[int, ...], qos: int) -> bool:
         """Tell whether a message with these identifiers is a copy to be left out."""
@@ -67,13 +69,16 @@ class Copies:
     def changed(self) -> None:
         """Judge anew: a filter was granted, refused or given up."""
         self._yielding.clear()
+        self._answers.clear()
 
     def _judge(self, topic: str) -> Yielding:
         matching = [one for bare in self._index.matching(topic) for one in self._filters[bare]]
         if len(matching) < 2:
             return NONE
         certain = [one for one in matching if one.confirmed and not one.shared]
-        return _after(matching, certain), _after(matching, [one for one in certain if one.live])
+        live = [one for one in certain if one.live]
+        answer = _after(matching, certain), _after(matching, live)
+        return self._answers.setdefault(answer, answer)
 
 
 def _after(matching: list[BrokerFilter], certain: list[BrokerFilter]) -> frozenset[int]:

@@ -47,7 +47,7 @@ class Subscriptions:
         """Take over the references another life of the bridge has stored."""
         with self._lock:
             for wanted in stored:
-                if not coverage.is_shared(wanted.filter):
+                if _may_be_watched(wanted.filter):
                     self._wanted.setdefault(wanted.filter, wanted)
                     self._index.add(wanted.filter)
             self._changed()
@@ -133,3 +133,11 @@ class Subscriptions:
         # Whether every topic that does not begin with $ is wanted.
         self.takes_everything = any(one in self._index for one in coverage.EVERYTHING)
         self.revision += 1
+
+
+def _may_be_watched(topic_filter: str) -> bool:
+    try:
+        topics.check_filter(topic_filter)
+    except TopicError:
+        return False
+    return not coverage.is_shared(topic_filter)

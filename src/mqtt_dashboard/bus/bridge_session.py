@@ -5,7 +5,7 @@ from typing import Final
 
 from mqtt_dashboard.bus import connection
 from mqtt_dashboard.bus.fence import FENCE, fencing_errors
-from mqtt_dashboard.contract import codec
+from mqtt_dashboard.contract import codec, topics
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.session import SessionFilter
 from mqtt_dashboard.errors import ContractError
@@ -42,9 +42,11 @@ class BridgeSession:
         known = []
         for document in stored:
             try:
-                known.append(codec.decode(document, SessionFilter))
+                entry = codec.decode(document, SessionFilter)
+                topics.check_filter(entry.filter)
             except ContractError:
                 continue
+            known.append(entry)
         return known
 
     def write(

@@ -1,6 +1,8 @@
 """What the bridge writes down of its MQTT session, for itself after a restart."""
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 
 class SessionFilter(Struct, kw_only=True, frozen=True):
@@ -14,5 +16,5 @@ class SessionFilter(Struct, kw_only=True, frozen=True):
     filter: str
     session: str
     complete: bool = False
-    identifier: int = 0
-    rank: int = 0
+    identifier: Annotated[int, Meta(ge=0, le=268_435_455)] = 0
+    rank: Annotated[int, Meta(ge=0)] = 0

@@ -4,10 +4,13 @@ The answer for a topic is kept until a set comes or goes.
 """
 
 from collections import defaultdict
+from typing import Final
 
 from mqtt_dashboard.contract import topics
 from mqtt_dashboard.contract.filter_index import FilterIndex
 from mqtt_dashboard.contract.name_cache import NameCache
+
+CACHE_BYTES: Final = 4 * 1024 * 1024
 
 FilterSet = frozenset[str]
 
@@ -18,7 +21,7 @@ class Matcher:
     def __init__(self) -> None:
         self._index = FilterIndex()
         self._sets: dict[str, set[FilterSet]] = defaultdict(set)
-        self._cache: NameCache[tuple[FilterSet, ...]] = NameCache()
+        self._cache: NameCache[tuple[FilterSet, ...]] = NameCache(CACHE_BYTES)
 
     def add(self, filters: FilterSet) -> None:
         """Take a filter set into account."""

@@ -106,6 +106,14 @@ def test_a_shared_subscription_is_matched_without_its_group() -> None:
     assert filters.accepts("a/b"), "the share still brings it"
 
 
+def test_stored_filters_are_judged_again() -> None:
+    """P32: whatever lies in Redis, the broker is asked for nothing that MQTT forbids."""
+    filters = Subscriptions([])
+    stored = ["a/#", "a/#/b", "", "$share/g", "$share/g/#", "b\0"]
+    filters.restore([WantedFilter(filter=one, count=1) for one in stored])
+    assert set(filters.desired()) == {"a/#", "$SYS/#"}
+
+
 def test_a_shared_subscription_makes_no_other_filter_needless() -> None:
     """A share brings a part of the messages: whoever wants all of them gets a filter beside it."""
     filters = Subscriptions(["$share/bridges/#", "a/#"])
