@@ -160,3 +160,30 @@ def test_g7_redis_goes_and_comes(
             assert traffic is not None
             accounted = traffic["forwarded"] + traffic["queued"] + sum(traffic["dropped"].values())
             assert traffic["received"] == accounted
+
+
+def test_what_was_cleared_while_it_was_away_is_not_shown_as_retained(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    """P29: cleared at QoS 0 in a kept session: a crawl finds out, and then the counts agree."""
+
+    def retained(topic: str) -> bool:
+        value = redis_server.client().hget(NAMES.topic_values, topic)
+        return codec.unpack_entry(value).retained
+
+    def state() -> object:
+        return (status(redis_server).get("retained") or {}).get("state")
+
+    broker = Broker(tmp_path)
+    bridge = BridgeProcess(tmp_path, broker.port, redis_server)
+    with running(broker, bridge), Device(broker.port) as device:
+        for number in range(5):
+            device.publish(f"kept/{number}", "1", retain=True)
+        wait_for(lambda: state() == "complete", "complete", 60)
+        bridge.kill()
+        device.publish("kept/0", "", qos=0, retain=True)
+        bridge.start()
+        wait_for(lambda: state() == "crawling", "it asks again", 60)
+        wait_for(lambda: state() == "complete", "complete again", 60)
+        wait_for(lambda: not retained("kept/0"), "it is not shown as retained", 20)
+        assert retained("kept/1")

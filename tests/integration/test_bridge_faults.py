@@ -12,6 +12,10 @@ from tests.support.servers import Broker, RedisServer, free_port, running, wait_
 from tests.support.services import BridgeProcess, Device, Ear
 
 NAMES = RedisChannels()
+AGREED = [
+    {"filter": "#", "qos": 1, "granted": 1, "error": None},
+    {"filter": "$SYS/#", "qos": 0, "granted": 0, "error": None},
+]
 
 
 def status(redis_server: RedisServer) -> dict[str, object]:
@@ -53,16 +57,17 @@ def test_it_waits_for_broker_and_redis(tmp_path: Path) -> None:
 def test_it_comes_back_after_the_broker(
     bridge: BridgeProcess, broker: Broker, redis_server: RedisServer
 ) -> None:
-    """P33, P34, P35: a restarted broker forgot the session; the bridge subscribes again."""
+    """P33, P34, P35: a restarted broker forgot the session; all is held again, at its QoS."""
     ear = Ear(redis_server, NAMES.BROKER_STATUS, NAMES.MQTT_MESSAGES)
     broker.kill()
     ear.wait("the loss is announced", 5, type="status_change", connected=False)
     broker.start()
     ear.wait("the return is announced", 15, type="status_change", connected=True)
     with Device(broker.port) as device:
-        wait_for(lambda: bridge.output().count('"filter": "#"') >= 2, "subscribed again")
-        device.publish("back", "1")
-    ear.wait("messages flow again", topic="back")
+        bridge.wait_ready()
+        wait_for(lambda: status(redis_server)["subscriptions"] == AGREED, "both are held again")
+        device.publish("back", "1", qos=1)
+    assert ear.wait("messages flow again", topic="back")["qos"] == 1
 
 
 def test_a_frozen_broker_is_noticed(

@@ -49,13 +49,13 @@ def test_a_large_snapshot_is_complete_and_said_to_be(
 def test_missing_ones_are_asked_for_again(
     tmp_path: Path, broker: Broker, redis_server: RedisServer
 ) -> None:
-    """P45: with a kept session and an emptied Redis nothing comes by itself; a crawl finds it."""
+    """P45: with a kept session and an emptied index nothing comes by itself; a crawl finds it."""
     retain(broker, 500)
     bridge = BridgeProcess(tmp_path, broker.port, redis_server)
     with running(bridge):
         wait_for(lambda: census(redis_server).get("state") == "complete", "complete", 40)
         bridge.kill()
-        redis_server.client().flushall()
+        redis_server.client().delete(NAMES.topic_names, NAMES.topic_values)
         bridge.start()
         with Device(broker.port) as device:
             device.publish("kept/0/new", "live")

@@ -23,6 +23,7 @@ from mqtt_dashboard.contract.messages import (
     MessageReceived,
     WantedFilter,
 )
+from mqtt_dashboard.contract.session import SessionFilter
 from mqtt_dashboard.contract.topic_entry import TopicEntry
 from mqtt_dashboard.errors import BusError, FencedError
 from mqtt_dashboard.mqtt.client import Incoming
@@ -268,6 +269,30 @@ def test_wanted_filters_survive(store: BridgeStore, redis_server: RedisServer) -
     assert [(one.filter, one.count) for one in store.load_subscriptions()] == [("a/#", 2)]
     store.forget_subscription("a/#")
     assert store.load_subscriptions() == []
+
+
+def test_the_filters_of_the_session_survive(store: BridgeStore, redis_server: RedisServer) -> None:
+    """P32: what the broker holds is stored, struck out, written anew, and fenced."""
+    lease = Lease(store, "one", SystemClock())
+    lease.renew()
+    many = [SessionFilter(filter=f"a/{n}/" + "x" * 500, session="s", rank=n) for n in range(1200)]
+    store.session.write(lease.epoch, many, ["never/there"], anew=False)
+    for broken in (
+        b"\xff not json",
+        b'{"filter":"a/#/b","session":"s"}',
+        b'{"filter":"a","rank":-1}',
+    ):
+        redis_server.client().hset(NAMES.session_filters, broken, broken)
+    assert {one.filter: one for one in store.session.load()} == {one.filter: one for one in many}
+    changed = SessionFilter(filter="b/#", session="s", complete=True, identifier=7, rank=3)
+    store.session.write(lease.epoch, [changed], [one.filter for one in many[1:]], anew=False)
+    assert sorted(store.session.load(), key=lambda one: one.filter) == [many[0], changed]
+    store.session.write(lease.epoch, [changed], [], anew=True)
+    assert store.session.load() == [changed]
+    with pytest.raises(FencedError):
+        store.session.write(lease.epoch - 1, [], ["b/#"], anew=True)
+    store.session.write(lease.epoch, [], [], anew=True)
+    assert store.session.load() == []
 
 
 def test_old_messages_leave_the_log(store: BridgeStore, redis_server: RedisServer) -> None:

@@ -108,7 +108,7 @@ class Peer:
         """Read until a packet of this kind; keep its packet id."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            packet = self._next()
+            packet = self.next()
             if packet is None:
                 break
             if packet[0] >> 4 == kind:
@@ -120,7 +120,7 @@ class Peer:
         """Be a living but silent broker for a while."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            packet = self._next()
+            packet = self.next()
             if packet is None:
                 return
             if packet[0] >> 4 == PINGREQ:
@@ -138,10 +138,11 @@ class Peer:
 
     def drain(self) -> None:
         """Read until the client is gone."""
-        while self._next() is not None:
+        while self.next() is not None:
             pass
 
-    def _next(self) -> bytes | None:
+    def next(self) -> bytes | None:
+        """Read the next packet; None when the client is gone."""
         while True:
             packet = _take(self._data)
             if packet is not None:

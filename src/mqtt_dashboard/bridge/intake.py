@@ -12,7 +12,8 @@ from mqtt_dashboard.bridge.observer import Observer
 from mqtt_dashboard.bridge.orders import Orders
 from mqtt_dashboard.bridge.reconciler import Reconciler
 from mqtt_dashboard.bridge.reporter import Reporter
-from mqtt_dashboard.bridge.retained import CRAWL_IDENTIFIER, RetainedWatch
+from mqtt_dashboard.bridge.retained import RetainedWatch
+from mqtt_dashboard.bridge.session_filters import CRAWL_IDENTIFIER
 from mqtt_dashboard.bridge.session_log import SessionLog
 from mqtt_dashboard.bridge.subscriptions import Subscriptions
 from mqtt_dashboard.clock import Clock
@@ -70,7 +71,7 @@ class Intake:
         self._status_topic = status_topic
 
     def on_open(self, session: Session) -> None:
-        """Ask for every wanted filter and say that the bridge is online."""
+        """Have every wanted filter asked for and say that the bridge is online."""
         # Before anything else: what is sent on this connection depends on it.
         if self.orders is not None:
             self.orders.on_open(session)
@@ -79,7 +80,6 @@ class Intake:
             self._inbox.mark_gap("session_lost")
         self._reconciler.opened(session)
         self._retained.opened(session)
-        self._reconciler.sync()
         self._say_online()
         for name in ("stats", "clients", "accounts"):
             self._reporter.hasten(name, FIRST_STATS_S)
@@ -94,9 +94,8 @@ class Intake:
         if len(plain) < len(messages):
             self._read_system(messages, watched)
         if watched:
-            if watched[0].retain or watched[-1].retain:
-                self._reconciler.saw_retained()
-                self._retained.heard()
+            if self._reconciler.ear.listening:
+                self._reconciler.ear.hear(watched)
             self.last_message_at = now
             self._inbox.offer(watched, now)
 
@@ -127,9 +126,10 @@ class Intake:
         for message in messages:
             if message.topic[:1] != "$":
                 continue
-            self._retained.system(message)
+            wanted = self._subscriptions.accepts(message.topic)
+            self._retained.system(message, forwarded=wanted)
             self._observer.system(message)
-            if self._subscriptions.accepts(message.topic):
+            if wanted:
                 watched.append(message)
             elif message.token:
                 self._link.acknowledge([message.token])
@@ -139,23 +139,23 @@ class Intake:
         copies = [one for one in messages if one.identifiers and self._is_copy(one)]
         if not copies:
             return messages
+        self._inbox.refuse("copy", len(copies))
         self._link.acknowledge([one.token for one in copies if one.token])
         left_out = {id(one) for one in copies}
         return [one for one in messages if id(one) not in left_out]
 
     def _is_copy(self, message: Incoming) -> bool:
         if message.identifiers == (CRAWL_IDENTIFIER,):
-            # Asked for once more: only what was missing is news.
-            if message.retain:
-                self._retained.heard()
-            return not message.retain or self._observer.index.is_retained(message.topic)
-        return self._reconciler.is_copy(message.topic, message.identifiers)
+            return self._retained.asked_again(message)
+        return self._reconciler.is_copy(message.topic, message.identifiers, message.qos)
 
     def _only_wanted(self, messages: list[Incoming]) -> list[Incoming]:
         accepts = self._subscriptions.accepts
         wanted = [message for message in messages if accepts(message.topic)]
         if len(wanted) < len(messages):
-            unwanted = [message for message in messages if not accepts(message.topic)]
+            # Not asked twice: what is wanted may change in between.
+            kept = {id(message) for message in wanted}
+            unwanted = [message for message in messages if id(message) not in kept]
             self._inbox.refuse("unwanted", len(unwanted))
             self._link.acknowledge([message.token for message in unwanted if message.token])
         return wanted

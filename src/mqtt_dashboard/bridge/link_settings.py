@@ -32,3 +32,8 @@ def link_options(mqtt: MqttSettings, port: int) -> LinkOptions:
         max_packet_size=mqtt.max_packet_size,
         will=Will(topic, b"offline") if topic else None,
     )
+
+
+def session_name(mqtt: MqttSettings, port: int) -> str:
+    """Return what tells the session at the broker from those of other clients and brokers."""
+    return f"{mqtt.client_id}@{mqtt.host}:{port}"

@@ -16,7 +16,7 @@ from mqtt_dashboard.bridge.session_log import SessionLog
 from mqtt_dashboard.bridge.subscriptions import Subscriptions
 from mqtt_dashboard.bus.bridge_store import BridgeStore
 from mqtt_dashboard.contract import codec
-from mqtt_dashboard.contract.messages import BridgeStatus
+from mqtt_dashboard.contract.messages import BridgeStatus, LinkState
 from mqtt_dashboard.errors import BusError
 
 STATUS_EVERY_S: Final = 1.0
@@ -31,6 +31,13 @@ class ClosingLink(Protocol):
 
     def close(self) -> None:
         """End the connection with a goodbye."""
+
+
+class HeldFilters(Protocol):
+    """The part of the reconciler that is needed here."""
+
+    def restore(self) -> None:
+        """Take over what an earlier bridge wrote down of the session. Raise `BusError`."""
 
 
 class Reign:
@@ -54,14 +61,15 @@ class Reign:
         self._status = status
         self._faults = faults
         self._link: ClosingLink | None = None
+        self._held: HeldFilters | None = None
         self._losses = 0
         self._unrestored = False
         self.beat = 0
         self.trouble: str | None = None
 
-    def wire(self, link: ClosingLink) -> None:
-        """Connect the link, which in turn asks here whether it may connect."""
-        self._link = link
+    def wire(self, link: ClosingLink, held: HeldFilters) -> None:
+        """Connect the link, which asks here whether it may connect, and what it holds."""
+        self._link, self._held = link, held
 
     @property
     def secure(self) -> bool:
@@ -69,8 +77,10 @@ class Reign:
 
         Without the first a leader that is cut off from Redis would push the next one out of the
         broker again and again (P41); without the second it could mix old messages with new ones.
+        And what the session holds must be known before its messages come.
         """
-        return self._lease.safe and self._losses == self._lease.losses
+        dealt_with = self._losses == self._lease.losses and not self._unrestored
+        return self._lease.safe and dealt_with
 
     def turn(self, wait: Callable[[float], bool]) -> None:
         """Keep the lease and the status fresh; a turn takes about a second."""
@@ -92,10 +102,10 @@ class Reign:
             # The next turn follows at once: its status bears the new epoch.
             self._begin(anew=lost or not held)
             return
-        if self._unrestored:
-            self._restore()
         if not self._lease.held:
             self._stand_by()
+        elif self._unrestored:
+            self._restore()
         # A change of the session is written at once, not at the next second.
         self._session.status_due.wait(STATUS_EVERY_S if self._lease.held else STANDBY_EVERY_S)
         self._session.status_due.clear()
@@ -106,17 +116,23 @@ class Reign:
         if anew:
             self._session.forget_news()
         self._unrestored = True
-        if not self._session.now.connected:
-            self._session.enter("connecting", "this bridge is the active one and connects")
 
     def _restore(self) -> None:
-        """Want again what was wanted before; tried at every turn until Redis has told it."""
+        """Read who wants what and what the broker holds; tried at every turn until it is known."""
+        state: LinkState = "connecting"
+        reason = "this bridge is the active one and connects"
         try:
+            with self._faults.survived("session_book"):
+                if self._held is not None:
+                    self._held.restore()
             with self._faults.survived("subscriptions"):
                 self._subscriptions.restore(self._store.load_subscriptions())
             self._unrestored = False
         except BusError as error:
             log.warning("bridge.restore_failed", reason=error.reason)
+            state, reason = "starting", f"cannot read the filters from Redis: {error.reason}"
+        if not self._session.now.connected:
+            self._session.enter(state, reason)
 
     def _give_up(self) -> None:
         log.error("lease.lost", reason="another bridge has become the active one")

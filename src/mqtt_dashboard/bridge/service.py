@@ -26,7 +26,7 @@ from mqtt_dashboard.bridge.index_keeper import IndexKeeper
 from mqtt_dashboard.bridge.intake import Intake
 from mqtt_dashboard.bridge.journal import no_checkpoint
 from mqtt_dashboard.bridge.lease import Lease
-from mqtt_dashboard.bridge.link_settings import link_options, status_topic
+from mqtt_dashboard.bridge.link_settings import link_options, session_name, status_topic
 from mqtt_dashboard.bridge.loops import Loop
 from mqtt_dashboard.bridge.observer import Observer
 from mqtt_dashboard.bridge.orders import Orders
@@ -34,6 +34,7 @@ from mqtt_dashboard.bridge.reconciler import Reconciler
 from mqtt_dashboard.bridge.reign import Reign
 from mqtt_dashboard.bridge.reporter import Reporter
 from mqtt_dashboard.bridge.retained import RetainedWatch
+from mqtt_dashboard.bridge.session_book import SessionBook
 from mqtt_dashboard.bridge.session_log import SessionLog
 from mqtt_dashboard.bridge.silence import SilenceWatch
 from mqtt_dashboard.bridge.subscriptions import Subscriptions
@@ -49,6 +50,7 @@ from mqtt_dashboard.mqtt.client_events import ClientConnected
 from mqtt_dashboard.mqtt.connector import Connector
 
 FILTERS_EVERY_S: Final = 0.2
+FILTERS_PAUSE_S: Final = 0.01
 STATS_EVERY_S: Final = 5.0
 LISTS_EVERY_S: Final = 10.0
 ACCOUNTS_EVERY_S: Final = 60.0
@@ -133,17 +135,17 @@ class MQTTBridge:
             may_connect=self._may_connect,
             turned=self._mqtt_loop.beat,
         )
-        self._reign.wire(self._link)
+        name = session_name(mqtt, port)
+        book = SessionBook(store.session, name, lambda: self._lease.epoch, clock)
+        self._reconciler = Reconciler(self._subscriptions, self._link, clock, book)
+        self._reign.wire(self._link, self._reconciler)
         self._inbox.hold = self._hold_off
-        self._reconciler = Reconciler(self._subscriptions, self._link, clock)
         self._retained = RetainedWatch(
             self._index,
-            self._link,
             self._reconciler,
             self._observer.retained_count,
             lambda: self._inbox.traffic().queued,
             clock,
-            sees_everything=self._subscriptions.takes_everything,
         )
         self._intake.wire(
             self._reconciler, self._link, self._reporter, self._retained, status_topic(mqtt)
@@ -164,7 +166,7 @@ class MQTTBridge:
             self._lease,
             self._replies,
             clock,
-            self._reconciler.sync,
+            self._reconciler.wake.set,
             allow_dollar=settings.dollar_publish,
             allow_publish=settings.command_channel == "on",
         )
@@ -246,8 +248,8 @@ class MQTTBridge:
             reasons.append(f"the oldest message has waited {waited:.0f} s for Redis{said}")
         if self._lease.held and not self._session.now.connected:
             reasons.append(f"no MQTT session: {self._session.now.reason}")
-        elif self._lease.held and not self._reconciler.settled:
-            reasons.append("the broker has not granted every filter yet")
+        elif self._lease.held:
+            reasons += self._reconciler.problems()
         return reasons
 
     def status(self) -> BridgeStatus:
@@ -299,9 +301,11 @@ class MQTTBridge:
         return state.since if state.connected else None
 
     def _sync_filters(self, wait: Callable[[float], bool]) -> None:
+        self._reconciler.wake.clear()
         self._reconciler.sync()
         self._retained.turn()
-        wait(FILTERS_EVERY_S)
+        wait(FILTERS_PAUSE_S)
+        self._reconciler.wake.wait(FILTERS_EVERY_S)
 
     def _plan_reports(self) -> None:
         self._reporter.every(STATS_EVERY_S, "stats", self._report_stats)

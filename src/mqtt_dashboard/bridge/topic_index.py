@@ -273,6 +273,14 @@ class TopicIndex:
             flags = self._table.flags
             self._table.flags = flags.translate(_WITHOUT_CONFIRMED)
 
+    def confirm(self, topics: Iterable[str]) -> None:
+        """Note that the broker still has the retained messages of these topics."""
+        with self._lock:
+            for topic in topics:
+                slot = self._table.slots.get(topic)
+                if slot is not None:
+                    self._table.flags[slot] |= CONFIRMED
+
     def end_snapshot(self) -> int:
         """Take back "retained" from topics the snapshot did not hold; return how many."""
         with self._lock:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from mqtt_dashboard.bus import connection
 from mqtt_dashboard.bus.bridge_history import BridgeHistory
 from mqtt_dashboard.bus.bridge_orders import BridgeOrders
+from mqtt_dashboard.bus.bridge_session import BridgeSession
 from mqtt_dashboard.bus.bridge_topics import BridgeTopics
 from mqtt_dashboard.bus.fence import FENCE, fencing_errors
 from mqtt_dashboard.bus.log_tail import LogTail
@@ -131,6 +132,7 @@ class BridgeStore:
         self.tail = LogTail(client, channels, address)
         self.history = BridgeHistory(client, channels, address)
         self.orders = BridgeOrders(client, channels, address)
+        self.session = BridgeSession(client, channels, address)
 
     def renew(
         self,

@@ -135,6 +135,11 @@ class RedisChannels:
         """Hash filter -> `WantedFilter` in JSON: what the bridge must keep subscribed."""
         return f"{self.prefix}subscriptions"
 
+    @cached_property
+    def session_filters(self) -> str:
+        """Hash filter -> `SessionFilter` in JSON: what the broker holds in the kept session."""
+        return f"{self.prefix}session:filters"
+
     def reply(self, command_id: str) -> str:
         """Return the list that receives the one `CommandReply` of a command; it expires."""
         return f"{self.prefix}reply:{command_id}"

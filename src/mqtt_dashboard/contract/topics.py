@@ -9,6 +9,7 @@ from functools import lru_cache
 from mqtt_dashboard.errors import TopicError
 
 MAX_TOPIC_BYTES = 65535
+LONGEST_KEPT = 1024
 
 # U+0000 is forbidden; the standard lets a receiver end the connection over the others (1.5.4), and
 # mosquitto does: over a name that anybody typed, the bridge would be thrown out.
@@ -95,8 +96,15 @@ def overlap(one: str, other: str) -> bool:
     return len(left) == len(right) or longer[shorter:] == ("#",)
 
 
-@lru_cache(maxsize=4096)
 def _split(topic_filter: str) -> tuple[str, ...]:
+    # A filter may have 32,000 levels; 4,096 such ones are not kept.
+    if len(topic_filter) > LONGEST_KEPT:
+        return tuple(topic_filter.split("/"))
+    return _split_once(topic_filter)
+
+
+@lru_cache(maxsize=4096)
+def _split_once(topic_filter: str) -> tuple[str, ...]:
     return tuple(topic_filter.split("/"))
 
 

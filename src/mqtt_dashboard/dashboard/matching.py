@@ -1,15 +1,16 @@
 """Which of many filter sets a topic belongs to, answered from a bounded cache.
 
-Filters without wildcards are looked up, the others are tried one by one; the answer for a topic is
-kept until a set comes or goes.
+The answer for a topic is kept until a set comes or goes.
 """
 
 from collections import defaultdict
 from typing import Final
 
 from mqtt_dashboard.contract import topics
+from mqtt_dashboard.contract.filter_index import FilterIndex
+from mqtt_dashboard.contract.name_cache import NameCache
 
-CACHED_TOPICS: Final = 20_000
+CACHE_BYTES: Final = 4 * 1024 * 1024
 
 FilterSet = frozenset[str]
 
@@ -18,44 +19,34 @@ class Matcher:
     """Filter sets, and for each topic those that match it."""
 
     def __init__(self) -> None:
-        self._exact: dict[str, set[FilterSet]] = defaultdict(set)
-        self._wild: dict[str, set[FilterSet]] = defaultdict(set)
-        self._cache: dict[str, tuple[FilterSet, ...]] = {}
+        self._index = FilterIndex()
+        self._sets: dict[str, set[FilterSet]] = defaultdict(set)
+        self._cache: NameCache[tuple[FilterSet, ...]] = NameCache(CACHE_BYTES)
 
     def add(self, filters: FilterSet) -> None:
         """Take a filter set into account."""
         for one in filters:
-            self._table(one)[one].add(filters)
+            self._index.add(one)
+            self._sets[one].add(filters)
         self._cache.clear()
 
     def remove(self, filters: FilterSet) -> None:
         """Forget a filter set."""
         for one in filters:
-            table = self._table(one)
-            table[one].discard(filters)
-            if not table[one]:
-                del table[one]
+            self._sets[one].discard(filters)
+            if not self._sets[one]:
+                del self._sets[one]
+                self._index.discard(one)
         self._cache.clear()
 
     def match(self, topic: str) -> tuple[FilterSet, ...]:
         """Return the filter sets that match a topic, each once."""
         found = self._cache.get(topic)
         if found is None:
-            found = self._search(topic)
-            if len(self._cache) >= CACHED_TOPICS:
-                self._cache.clear()
-            self._cache[topic] = found
+            matching = self._index.matching(topic)
+            sets = {filters for one in matching for filters in self._sets[one]}
+            found = self._cache.keep(topic, tuple(sets))
         return found
-
-    def _search(self, topic: str) -> tuple[FilterSet, ...]:
-        found = set(self._exact.get(topic, ()))
-        for pattern, sets in self._wild.items():
-            if topics.matches(pattern, topic):
-                found |= sets
-        return tuple(found)
-
-    def _table(self, topic_filter: str) -> dict[str, set[FilterSet]]:
-        return self._wild if "+" in topic_filter or "#" in topic_filter else self._exact
 
 
 def matches_any(filters: FilterSet, topic: str) -> bool:

@@ -2,8 +2,10 @@
 
 import pytest
 
-from mqtt_dashboard.bridge.subscriptions import Subscriptions
-from mqtt_dashboard.errors import TopicError
+from mqtt_dashboard.bridge.subscriptions import MAX_OWNERS, Subscriptions
+from mqtt_dashboard.contract import codec
+from mqtt_dashboard.contract.messages import WantedFilter
+from mqtt_dashboard.errors import QueueFullError, TopicError
 
 
 def test_the_last_reference_ends_a_filter() -> None:
@@ -73,3 +75,47 @@ def test_a_broken_filter_is_refused() -> None:
     """A filter that MQTT forbids never reaches the broker."""
     with pytest.raises(TopicError):
         Subscriptions([]).want("a/#/b", 0, None, 0)
+
+
+def test_the_owners_of_a_filter_are_bounded() -> None:
+    """P49: whoever invents owners is refused before the stored document becomes unreadable."""
+    filters = Subscriptions([])
+    for number in range(MAX_OWNERS):
+        wanted = filters.want("a/#", 0, f"{number:064}", 100.0)
+    with pytest.raises(QueueFullError):
+        filters.want("a/#", 0, "one more", 100.0)
+    filters.want("a/#", 0, f"{7:064}", 200.0)
+    filters.want("a/#", 0, None, 0)
+    assert codec.decode(codec.encode(wanted), WantedFilter).owners == wanted.owners
+    assert filters.expire(150.0) == []
+    filters.want("a/#", 0, "room again", 300.0)
+
+
+def test_a_shared_subscription_is_matched_without_its_group() -> None:
+    """MQTT 5.0, 4.8.2: what comes by a share is what its filter matches."""
+    filters = Subscriptions(["$share/bridges/a/#", "$share/bridges/$SYS/broker/uptime"])
+    assert filters.accepts("a/b")
+    assert filters.accepts("$SYS/broker/uptime")
+    assert not filters.accepts("b")
+    assert not filters.takes_everything
+    assert Subscriptions(["$share/bridges/#"]).takes_everything
+    with pytest.raises(TopicError):
+        filters.want("$share/bridges/b/#", 0, None, 0)
+    filters.want("a/#", 0, "viewer", 100.0)
+    filters.unwant("a/#", "viewer")
+    assert filters.accepts("a/b"), "the share still brings it"
+
+
+def test_stored_filters_are_judged_again() -> None:
+    """P32: whatever lies in Redis, the broker is asked for nothing that MQTT forbids."""
+    filters = Subscriptions([])
+    stored = ["a/#", "a/#/b", "", "$share/g", "$share/g/#", "b\0"]
+    filters.restore([WantedFilter(filter=one, count=1) for one in stored])
+    assert set(filters.desired()) == {"a/#", "$SYS/#"}
+
+
+def test_a_shared_subscription_makes_no_other_filter_needless() -> None:
+    """A share brings a part of the messages: whoever wants all of them gets a filter beside it."""
+    filters = Subscriptions(["$share/bridges/#", "a/#"])
+    filters.want("a/b", 0, None, 0)
+    assert set(filters.desired()) == {"$share/bridges/#", "a/#", "$SYS/#"}

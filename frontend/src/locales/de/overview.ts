@@ -147,6 +147,7 @@ export const overview: Texts<typeof en> = {
       unwanted: "von Filtern, die niemand mehr beobachtet",
       refused_by_redis: "von Redis immer wieder abgelehnt",
       lease_lost: "der Bridge überlassen, die übernommen hat",
+      copy: "zweite Exemplare, von überlappenden oder erneut gefragten Filtern",
     },
     retained: "Retained-Nachrichten",
     topics: "keine Topics | ein Topic | {n} Topics",

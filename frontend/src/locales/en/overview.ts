@@ -144,6 +144,7 @@ export const overview = {
       unwanted: "of filters nobody watches any more",
       refused_by_redis: "refused by Redis again and again",
       lease_lost: "left to the bridge that took over",
+      copy: "second copies, of filters that overlap or were asked again",
     },
     retained: "Retained messages",
     topics: "no topics | one topic | {n} topics",
