@@ -48,6 +48,12 @@ class AuthSettings(OidcSettings):
         description="Publishes to one topic, from everybody, a worker takes per minute; "
         "none = REQUESTS_PER_MINUTE.",
     )
+    publishes_per_minute: int = Field(
+        1200,
+        ge=1,
+        alias="PUBLISHES_PER_MINUTE",
+        description="Messages one user, or one address without a user, may publish per worker.",
+    )
     trusted_proxies: Annotated[list[str], NoDecode] = Field(
         [],
         alias="TRUSTED_PROXIES",
@@ -71,6 +77,12 @@ class AuthSettings(OidcSettings):
         le=10_000_000,
         alias="AUDIT_LIMIT",
         description="Entries of the audit record that are kept.",
+    )
+    audit_bytes: int = Field(
+        67_108_864,
+        ge=1024 * 1024,
+        alias="AUDIT_BYTES",
+        description="Bytes of the audit record that are kept; the oldest entries go first.",
     )
     audit_days: int | None = Field(
         None,

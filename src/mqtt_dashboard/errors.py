@@ -53,6 +53,10 @@ class BusStateError(BusRefusedError):
     """Redis refused, whatever was in the command: it is full, read-only, or a right is missing."""
 
 
+class AuditKeyError(BusError):
+    """The audit record is tied together with another key; nothing was written."""
+
+
 class FencedError(BusError):
     """Another bridge has taken the lease; nothing was written."""
 

@@ -48,7 +48,7 @@ def chromium() -> Iterator[Browser]:
 def running_system(folder: Path, broker_extra: str = "", **bridge: str) -> Iterator[System]:
     """Run everything and wait until messages flow; ``bridge`` are variables of the bridge."""
     assert STATIC.exists(), "the page is not built; `make ui` builds it"
-    broker, redis = Broker(folder, extra=broker_extra), RedisServer(folder)
+    broker, redis = Broker(folder, extra=broker_extra), RedisServer(folder, aof=True)
     with running(broker, redis):
         process = BridgeProcess(folder, broker.port, redis, **bridge)
         dashboard = DashboardServer(folder, redis.port)

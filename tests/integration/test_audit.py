@@ -238,7 +238,11 @@ def test_the_command_line_is_written_down_and_can_verify(stack: Stack) -> None:
     shown = run("audit", "tail", "--action", "user_add").stdout
     assert "command line" in shown
     assert "dora" in shown
-    assert "whole" in run("audit", "verify").stdout
     assert len(run("audit", "export").stdout.splitlines()) >= 2
+    keyless = run("users", "add", "zed", "--role", "viewer", "--generate", AUDIT_KEY="")
+    assert keyless.returncode == 1
+    assert "AUDIT_KEY" in keyless.stderr
+    assert store_of(stack.redis.port).user("zed") is None
+    assert "whole" in run("audit", "verify").stdout
     wrong = run("audit", "verify", AUDIT_KEY="another key, just as long")
     assert (wrong.returncode, "AUDIT_KEY" in wrong.stdout) == (1, True)

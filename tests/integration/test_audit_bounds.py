@@ -10,8 +10,9 @@ from mqtt_dashboard.clock import DAY_S, ManualClock
 from mqtt_dashboard.config import RedisSettings, load
 from mqtt_dashboard.contract.audit import AuditEntry
 from mqtt_dashboard.dashboard import audit_trail
-from mqtt_dashboard.dashboard.audit import SWEEP_EVERY_S, Auditor
+from mqtt_dashboard.dashboard.audit import Auditor
 from mqtt_dashboard.dashboard.audit_refusals import MINUTE_S, PER_MINUTE
+from mqtt_dashboard.dashboard.audit_sweep import SWEEP_EVERY_S
 from mqtt_dashboard.dashboard.auth.principal import make
 from mqtt_dashboard.dashboard.counters import Counters
 from tests.support.servers import RedisServer

@@ -13,7 +13,8 @@ from mqtt_dashboard.config import RedisSettings, load
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.audit import AuditEntry, link_of
 from mqtt_dashboard.dashboard import audit_trail
-from mqtt_dashboard.dashboard.audit import ACCEPTED_WITHIN_S, SWEEP_EVERY_S, Auditor
+from mqtt_dashboard.dashboard.audit import Auditor
+from mqtt_dashboard.dashboard.audit_sweep import ACCEPTED_WITHIN_S, SWEEP_EVERY_S
 from mqtt_dashboard.dashboard.counters import Counters
 from tests.support.servers import RedisServer
 
@@ -257,11 +258,13 @@ def swept(redis_server: RedisServer) -> Iterator[tuple[Auditor, ManualClock, Aud
     """Return the auditor of a worker that comes after one that died."""
     store = dashboard_store(redis_server.port)
     dead = store.audit(None, 1000)
+    clock = ManualClock()
     dead.append(
-        lambda seq: AuditEntry(seq=seq, at=1.0, action="publish", outcome="asked", who="ada"),
+        lambda seq: AuditEntry(
+            seq=seq, at=clock.now(), action="publish", outcome="asked", who="ada"
+        ),
         opens="c1",
     )
-    clock = ManualClock()
     yield Auditor(store.audit(None, 1000), store.orders, clock, Counters()), clock, dead
     store.close()
 
@@ -269,7 +272,7 @@ def swept(redis_server: RedisServer) -> Iterator[tuple[Auditor, ManualClock, Aud
 def test_what_a_dead_worker_left_open_is_told(
     swept: tuple[Auditor, ManualClock, AuditStore],
 ) -> None:
-    """A command that was written down and never accepted ends as refused, once."""
+    """A command that was written down and has no record ends as indeterminate, once."""
     auditor, clock, store = swept
     auditor.sweep()
     assert [one.entry.action for one in store.back_from(None, 9)] == ["publish"]
@@ -277,7 +280,8 @@ def test_what_a_dead_worker_left_open_is_told(
         clock.advance(max(ACCEPTED_WITHIN_S, SWEEP_EVERY_S) + 1)
         auditor.sweep()
     newest, first = store.back_from(None, 9)
-    assert (newest.entry.action, newest.entry.outcome, newest.entry.of) == ("result", "refused", 1)
+    told = (newest.entry.action, newest.entry.outcome, newest.entry.of)
+    assert told == ("result", "indeterminate", 1)
     assert (first.entry.action, newest.entry.command) == ("publish", "c1")
     assert store.open_commands() == {}
     assert codec.encode(newest)

@@ -52,7 +52,7 @@ class System:
 
 @contextmanager
 def started(folder: Path, broker_extra: str = "", **environ: str) -> Iterator[System]:
-    broker, redis = Broker(folder, extra=broker_extra), RedisServer(folder)
+    broker, redis = Broker(folder, extra=broker_extra), RedisServer(folder, aof=True)
     with running(broker, redis):
         bridge = BridgeProcess(folder, broker.port, redis)
         dashboard = DashboardServer(folder, redis.port, **environ)

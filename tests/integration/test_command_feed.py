@@ -15,6 +15,7 @@ from mqtt_dashboard.bridge.service import MQTTBridge
 from mqtt_dashboard.bus.bridge_store import BridgeStore
 from mqtt_dashboard.bus.connection import open_client
 from mqtt_dashboard.clock import SystemClock
+from mqtt_dashboard.config_bridge import BridgeSettings
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.system import BridgeAbout
 from mqtt_dashboard.errors import BusError
@@ -65,7 +66,7 @@ def test_one_thread_uses_the_subscriber(
             config.MqttSettings,
             {"MQTT_BROKER_HOST": "127.0.0.1", "MQTT_BROKER_PORT": str(broker.port)},
         ),
-        config.load(config.BridgeSettings, {}),
+        config.load(BridgeSettings, {}),
         BridgeStore(client, NAMES, "here"),
         NAMES,
         clock,

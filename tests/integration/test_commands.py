@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from mqtt_dashboard.bus.dashboard_orders import Bounds, DashboardOrders, Durability
+from mqtt_dashboard.bus.dashboard_orders import Bounds, DashboardOrders
+from mqtt_dashboard.bus.durability import Durability
 from mqtt_dashboard.contract.orders import CommandRecord, Order
 from mqtt_dashboard.contract.policy import CommandPolicy, Grant
 from tests.support.dashboard_server import DashboardServer, viewers
@@ -168,7 +169,7 @@ def test_broker_control_is_refused_by_dashboard_and_bridge(system: System) -> No
         orders.accept(name, order, 5.0, None, Bounds(100, 10_000, 60), Durability(None, ""))
 
         def result(command_id: str = name) -> CommandRecord | None:
-            record = orders.record(command_id)
+            record = orders.records.one(command_id)
             return record if record is not None and record.finished_at is not None else None
 
         done = wait_for(result, "the bridge's judgement")
@@ -313,25 +314,12 @@ def test_a_dead_redis_is_said_and_accepted_commands_survive_it(tmp_path: Path) -
     system.redis.kill()
 
 
-def test_without_an_append_only_file_it_is_said(tmp_path: Path, redis_server: RedisServer) -> None:
-    """A Redis that keeps nothing is not called durable: in the record, the list and the health."""
-    dashboard = DashboardServer(tmp_path, redis_server.port)
-    with running(dashboard):
-        wait_for(lambda: dashboard.get("/health")[1]["redis"]["durable"] is False, "asked at start")
-        assert "append-only" in dashboard.get("/health")[1]["redis"]["durable_reason"]
-        status, record = post(dashboard, topic="a")
-        assert (status, record["durable"]) == (202, False)
-        assert "append-only" in record["durable_reason"]
-        assert dashboard.get("/api/commands")[1]["durable"] is False
-        assert dashboard.get("/api/system")[1]["commands_durable"] is False
-
-
 def test_mqtt_311_refuses_what_it_cannot_do(
     tmp_path: Path, broker: Broker, redis_server: RedisServer
 ) -> None:
     """Exactly-once and properties need MQTT 5 and say so; the rest works."""
     bridge = BridgeProcess(tmp_path, broker.port, redis_server, MQTT_PROTOCOL="3.1.1")
-    dashboard = DashboardServer(tmp_path, redis_server.port)
+    dashboard = DashboardServer(tmp_path, redis_server.port, COMMAND_DURABILITY="relaxed")
     with running(bridge, dashboard):
         bridge.wait_ready()
         _, once = post(dashboard, topic="a", qos=2)

@@ -18,7 +18,8 @@ from tests.support.services import BIN, BridgeProcess
 def dashboard(
     tmp_path: Path, bridge: BridgeProcess, redis_server: RedisServer
 ) -> Iterator[DashboardServer]:
-    """Run a dashboard beside the bridge."""
+    """Run a dashboard beside the bridge, on a Redis that keeps what it accepts."""
+    redis_server.client().config_set("appendonly", "yes")
     server = DashboardServer(tmp_path, redis_server.port)
     with running(server):
         server.wait_ready()
@@ -59,7 +60,7 @@ def test_a_sound_system_passes(
     assert built(), "the page is not built; `make test` builds it"
     status, findings = examine(broker, redis_server, dashboard)
     assert {name: one["detail"] for name, one in findings.items() if one["ok"] is not True} == {}
-    assert len(findings) == 9
+    assert len(findings) == 10
     assert status == 0
 
 
@@ -85,10 +86,16 @@ def test_a_dead_bridge_is_named(
 def test_a_dead_broker_is_named(
     bridge: BridgeProcess, broker: Broker, redis_server: RedisServer, dashboard: DashboardServer
 ) -> None:
-    """Without a broker the first line says so, with the address and the variables to look at."""
+    """P77: without a broker the first line says so, with the variables to look at.
+
+    A Redis that keeps nothing on disk is named, too, with what to switch on.
+    """
     broker.kill()
+    redis_server.client().config_set("appendonly", "no")
     status, findings = examine(broker, redis_server, dashboard)
     assert findings["broker reachable"]["ok"] is False
     assert "MQTT_BROKER_HOST" in findings["broker reachable"]["advice"]
     assert findings["Redis reachable"]["ok"] is True
+    assert findings["accepted commands are kept"]["ok"] is False
+    assert "appendonly yes" in findings["accepted commands are kept"]["advice"]
     assert status == 1

@@ -1,14 +1,19 @@
 """Both links under load and over time: nothing lost, nothing held back for ever."""
 
 import time
+from typing import Any
+
+from paho.mqtt.enums import MQTTErrorCode
 
 from mqtt_dashboard.mqtt.client import (
     Outcome,
     Outgoing,
     Wanted,
 )
+from mqtt_dashboard.mqtt.paho_link import PahoLink
 from mqtt_dashboard.mqtt.threaded_link import ThreadedLink
 from tests.support.connected import Connected
+from tests.support.fake_broker import CONNACK, FakeBroker, frame
 from tests.support.servers import Broker, wait_for
 from tests.unit.mqtt_layer.recorder import Receipts, options, running
 
@@ -104,6 +109,29 @@ def test_a_burst_arrives_in_large_batches(kind: type[ThreadedLink], broker: Brok
         messages = reader.received(5000)
         assert [int(m.payload) for m in messages] == list(range(5000))
         assert len(reader.recorder.batches) < 2500
+
+
+def test_what_was_written_before_the_end_was_sent() -> None:
+    """P54: QoS 0, 3.1.1: a whole message went out, then writing failed: sent, not to repeat."""
+    quiet = [lambda peer: peer.send(frame(CONNACK, b"\0\0")), lambda peer: peer.idle(30)]
+    with FakeBroker(quiet) as server:
+        connected = Connected(PahoLink, options(server.port))
+        with running(connected.link) as run:
+            connected.opened()
+            conversation: Any = connected.link._current
+
+            def write_the_rest_and_fail() -> int:
+                conversation._published.extend(conversation._mids)
+                return int(MQTTErrorCode.MQTT_ERR_CONN_LOST)
+
+            # Nobody reads, so the message stays half written until the socket takes more.
+            conversation._client.loop_write = write_the_rest_and_fail
+            receipts = Receipts()
+            message = Outgoing("t", bytes(16_000_000), 0, False, time.monotonic() + 30, receipts)
+            connected.link.publish(message)
+            receipt = receipts.one()
+            assert (receipt.outcome, receipt.unsent) == (Outcome.SENT, False)
+            run.join()
 
 
 def test_pushed_out(kind: type[ThreadedLink], broker: Broker) -> None:

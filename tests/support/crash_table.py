@@ -1,13 +1,24 @@
 """Commands of all three modes, a bridge killed at named points, and what must hold afterwards."""
 
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.support.dashboard_server import DashboardServer
-from tests.support.orders import NAMES, ROOMY, CrashingBridge, finished, left_in_stream, post
+from tests.support.orders import (
+    NAMES,
+    ROOMY,
+    CrashingBridge,
+    CrashingDashboard,
+    Nursery,
+    finished,
+    left_in_stream,
+    post_again,
+)
 from tests.support.servers import Broker, RedisServer, running, wait_for
 from tests.support.services import Device
 
@@ -18,6 +29,10 @@ MODES: Final = {
     "least": (1, "at-least-once"),
     "once": (2, "exactly-once"),
 }
+# Pairs of state and deliveries that a mode allows.
+ONCE: Final = {("acked", 1)}
+MOST_ONCE: Final = {("acked", 1), ("indeterminate", 0), ("indeterminate", 1)}
+ONCE_LOST: Final = {("acked", 0), *MOST_ONCE}
 # Where a bridge that executes commands can end: (point, n-th passing).
 WORKING: Final = (
     ("read", 1),
@@ -53,6 +68,11 @@ GOING_ON: Final = (
 Point = tuple[str, int]
 
 
+def never() -> bool:
+    """Say that there is always something left to do."""
+    return False
+
+
 @dataclass
 class CrashLab:
     """Everything but the bridge, for many rows of the table."""
@@ -60,7 +80,8 @@ class CrashLab:
     folder: Path
     broker: Broker
     redis: RedisServer
-    dashboard: DashboardServer
+    dashboard: CrashingDashboard
+    nursery: Nursery
     rows: int = 0
 
     def run(self, *points: Point, lose_session: bool = False) -> dict[str, Any]:
@@ -70,17 +91,17 @@ class CrashLab:
         """
         self.rows += 1
         topic = f"row/{self.rows}"
-        bridge = CrashingBridge(self.folder, self.broker.port, self.redis)
-        self._end_lease()
+        bridge = CrashingBridge(self.nursery, self.folder, self.broker.port, self.redis)
+        self.end_lease()
         with Device(self.broker.port, f"row{self.rows}", topics=(f"{topic}/#",)) as device:
             records = self._send(topic)
             for number, point in enumerate(points):
                 bridge.crash_at(*point)
                 with running(bridge):
-                    crashed = bridge.wait_crash(8 if number else 15)
                     # A later point may have nothing left to pass by: then all was done before.
-                    assert crashed or (number and self._all_done(records)), bridge.output()
-                self._end_lease()
+                    crashed = bridge.wait_crash(self._all_done if number else never)
+                    assert crashed or (number and self._all_done()), bridge.output()
+                self.end_lease()
                 if lose_session and number == 0:
                     self.broker.kill()
                     self.broker.start()
@@ -96,71 +117,86 @@ class CrashLab:
                 self._mark(device, topic)
         # Between a CONNACK and the note of it nobody can know which session it was.
         unknown = {"adopted", "before-opened"} & {name for name, _ in points}
-        return self._judge(device, topic, ended, lost=lose_session or bool(unknown))
+        return judge(device, topic, ended, lost=lose_session or bool(unknown))
 
-    def _end_lease(self) -> None:
+    def end_lease(self) -> None:
         """Do as if the dead bridge's time had run out: the table is long."""
         self.redis.client().delete(NAMES.bridge_lease)
 
-    def _send(self, topic: str) -> dict[str, list[dict[str, Any]]]:
+    def _send(
+        self, topic: str, each: int = PER_MODE, gap_s: float = 0.0
+    ) -> dict[str, list[dict[str, Any]]]:
         records: dict[str, list[dict[str, Any]]] = {name: [] for name in MODES}
-        for number in range(PER_MODE):
+        for number in range(each):
             for name, (qos, mode) in MODES.items():
-                status, record = post(
+                record = post_again(
                     self.dashboard,
                     f"{topic}/{name}/{number}",
                     topic=f"{topic}/{name}",
                     payload=str(number),
                     qos=qos,
                     mode=mode,
-                    deadline_s=60,
+                    deadline_s=120,
                 )
-                assert status == 202, record
                 records[name].append(record)
+                time.sleep(gap_s)
         return records
 
-    def _all_done(self, records: dict[str, list[dict[str, Any]]]) -> bool:
-        return all(
-            self.dashboard.get(f"/api/commands/{record['id']}")[1]["state"] != "accepted"
-            for group in records.values()
-            for record in group
-        )
+    def _all_done(self) -> bool:
+        return left_in_stream(self.redis) == 0
 
     def _mark(self, device: Device, topic: str) -> None:
         """Let everything that was sent arrive: one more message, and wait for it."""
         device.publish(f"{topic}/end")
         wait_for(lambda: device.heard(f"{topic}/end"), "the end of the row")
 
-    def _judge(
-        self, device: Device, topic: str, ended: dict[str, Any], *, lost: bool
+    def endure(
+        self, disturb: Callable[[CrashingBridge], None], *, each: int, gap_s: float = 0.0
     ) -> dict[str, Any]:
-        for name in MODES:
-            heard = device.heard(f"{topic}/{name}")
-            for number, record in enumerate(ended[name]):
-                count = heard.count(str(number).encode())
-                state = record["state"]
-                told = (name, number, count, state, record["reason"])
-                if name == "least":
-                    assert state == "acked", told
-                    assert count >= 1, told
-                elif name == "most":
-                    assert count <= 1, told
-                    assert (state, count) in {
-                        ("acked", 1),
-                        ("indeterminate", 0),
-                        ("indeterminate", 1),
-                    }, told
-                elif lost:
-                    assert count <= 1, told
-                    assert state in {"acked", "indeterminate"}, told
-                else:
-                    assert (state, count) == ("acked", 1), told
-        for message in device.received:
-            if message.topic == f"{topic}/least":
-                pairs = dict(getattr(message.properties, "UserProperty", []))
-                ids = [one["id"] for one in ended["least"]]
-                assert pairs["command-id"] == ids[int(message.payload)]
-        return {name: [one["state"] for one in ended[name]] for name in MODES}
+        """Send commands of all modes while a bridge executes them and something disturbs that.
+
+        Whatever is refused or not answered is sent again with the same key.
+        """
+        self.rows += 1
+        topic = f"row/{self.rows}"
+        bridge = CrashingBridge(self.nursery, self.folder, self.broker.port, self.redis)
+        bridge.crash_at(None)
+        self.end_lease()
+        device = Device(self.broker.port, f"row{self.rows}", topics=(f"{topic}/#",))
+        with running(bridge), device, ThreadPoolExecutor(1) as pool:
+            bridge.wait_ready()
+            sending = pool.submit(self._send, topic, each, gap_s)
+            disturb(bridge)
+            records = sending.result()
+            ended = {
+                name: [finished(self.dashboard, record["id"], 60) for record in group]
+                for name, group in records.items()
+            }
+            self._mark(device, topic)
+        return judge(device, topic, ended, lost=False)
+
+
+def judge(device: Device, topic: str, ended: dict[str, Any], *, lost: bool) -> dict[str, Any]:
+    """Check what every mode promises; return how its commands ended.
+
+    ``lost``: the broker may have lost the session, or nobody can know.
+    """
+    heard = {name: Counter(device.heard(f"{topic}/{name}")) for name in MODES}
+    for name, records in ended.items():
+        for number, record in enumerate(records):
+            count, state = heard[name][str(number).encode()], record["state"]
+            fits = {
+                "least": state == "acked" and count >= 1,
+                "most": (state, count) in MOST_ONCE,
+                "once": (state, count) in (ONCE_LOST if lost else ONCE),
+            }
+            assert fits[name], (name, number, count, state, record["reason"])
+    ids = [one["id"] for one in ended["least"]]
+    for message in device.received:
+        if message.topic == f"{topic}/least":
+            pairs = dict(getattr(message.properties, "UserProperty", []))
+            assert pairs["command-id"] == ids[int(message.payload)]
+    return {name: [one["state"] for one in records] for name, records in ended.items()}
 
 
 @contextmanager
@@ -169,10 +205,14 @@ def crash_lab(folder: Path) -> Iterator[CrashLab]:
     broker = Broker(folder, extra=ROOMY)
     redis = RedisServer(folder, aof=True)
     with running(broker, redis):
-        dashboard = DashboardServer(folder, redis.port)
+        # No user sends so much in a minute; this one is all of them.
+        dashboard = CrashingDashboard(folder, redis.port, PUBLISHES_PER_MINUTE="100000")
         with running(dashboard):
-            lab = CrashLab(folder, broker, redis, dashboard)
             wait_for(
                 lambda: dashboard.get("/health")[1]["redis"]["durable"] is True, "Redis is seen"
             )
-            yield lab
+            nursery = Nursery()
+            try:
+                yield CrashLab(folder, broker, redis, dashboard, nursery)
+            finally:
+                nursery.close()

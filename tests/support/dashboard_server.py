@@ -24,7 +24,7 @@ from mqtt_dashboard.contract.commands import (
     SubscribeCommand,
     UnsubscribeCommand,
 )
-from mqtt_dashboard.contract.orders import CommandResult, unpack_order
+from mqtt_dashboard.contract.orders import CommandResult, told_topic, unpack_order
 from mqtt_dashboard.errors import BusError
 from tests.support.feed import Feed
 from tests.support.servers import Child, RedisServer, free_port, wait_for
@@ -280,12 +280,14 @@ class BeatingBridge:
         reply = self.answer(command)
         if reply is None:
             return
+        topic, sha256 = told_topic(order.topic)
         result = CommandResult(
             id=reply.id,
             state=reply.state,
             reason=reply.reason,
             code=reply.code,
-            topic=order.topic,
+            topic=topic,
+            topic_sha256=sha256,
             mode=order.mode,
             qos=order.qos,
             timestamp=time.time(),

@@ -34,7 +34,7 @@ class Stack:
 @contextmanager
 def running_stack(folder: Path, **environ: str) -> Iterator[Stack]:
     """Start all three and end them whatever happens."""
-    redis = RedisServer(folder)
+    redis = RedisServer(folder, aof=True)
     with running(redis):
         bridge = BeatingBridge(redis).start()
         try:

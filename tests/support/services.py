@@ -61,7 +61,7 @@ class BridgeProcess(Child):
     def wait_ready(self) -> Self:
         """Wait until it carries messages and the broker has granted its filters."""
         try:
-            wait_for(self.ready, "the bridge is ready", 15)
+            wait_for(self.ready, "the bridge is ready", 40)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.probe('/readyz')}\n{self.output()}") from None
         return self

@@ -1,6 +1,7 @@
 """What the system page may show of settings: everything but secrets."""
 
 from mqtt_dashboard import about, config
+from mqtt_dashboard.config_bridge import BridgeSettings
 from mqtt_dashboard.contract.system import SettingShown
 
 SECRET = "swordfish-7781"
@@ -18,7 +19,7 @@ def test_secrets_are_only_set_or_not_set() -> None:
     )
     redis = config.load(config.RedisSettings, {"REDIS_PASSWORD": SECRET})
     bridge = config.load(
-        config.BridgeSettings,
+        BridgeSettings,
         {
             "EMQX_API_URL": "http://127.0.0.1:1",
             "EMQX_API_KEY": SECRET,

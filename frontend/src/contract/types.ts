@@ -44,11 +44,21 @@ export interface AccountInfo {
 }
 
 /**
+ * Entries from `first` to `last` that are missing or do not fit, for one reason.
+ */
+export interface AuditBreak {
+  first: number;
+  last: number;
+  reason: string;
+}
+
+/**
  * One entry. Of a payload there are size (bytes) and SHA-256, never the payload.
  *
  * `seq` counts entries without holes. `of` is the entry whose outcome this one tells. `who`
  * is a user, `token:<label>` or `anonymous`; of an attempt to sign in with an unknown name it
- * is empty, because what was typed may have been a password. `target` is the user or token that
+ * is empty, because what was typed may have been a password. With `topic_sha256` the topic is
+ * longer than 1,024 bytes and `topic` only its beginning. `target` is the user or token that
  * was changed, `detail` says in words what was asked or why it was refused. `command` is the
  * id of the durable command, `at` a Unix time. `first` is the oldest entry that was to be kept
  * when this one was written: in the chain, so that nobody can move the beginning unseen.
@@ -56,7 +66,7 @@ export interface AccountInfo {
 export interface AuditEntry {
   seq: number;
   at: number;
-  action: "forbidden" | "left_out" | "loss" | "old_removed" | "password" | "publish" | "result" | "sessions_end" | "sign_in" | "sign_out" | "token_add" | "token_revoke" | "user_add" | "user_change" | "user_remove";
+  action: "forbidden" | "key_changed" | "left_out" | "loss" | "old_removed" | "password" | "publish" | "result" | "sessions_end" | "sign_in" | "sign_out" | "token_add" | "token_revoke" | "user_add" | "user_change" | "user_remove";
   outcome: "acked" | "asked" | "done" | "expired" | "failed" | "indeterminate" | "refused" | "repeated" | "sent";
   who: string;
   role?: Role | null;
@@ -74,6 +84,7 @@ export interface AuditEntry {
   code?: number | null;
   of?: number | null;
   first?: number;
+  topic_sha256?: string | null;
 }
 
 /**
@@ -96,8 +107,9 @@ export interface AuditReply {
 /**
  * `GET /api/audit/verify`: whether every kept entry is tied to the one before it.
  *
- * `broken_at` is the first entry that does not fit, with the reason in words. `keyed` tells
- * whether the links need `AUDIT_KEY` to be made. `link` is the newest: kept elsewhere, it
+ * `broken_at` is the first entry that does not fit, with the reason in words, `breaks` all
+ * there are (the first hundred). `keyed` tells whether the links need `AUDIT_KEY` to be made.
+ * `link` is the newest: kept elsewhere, it
  * proves later that nothing up to it was changed. `losses` counts the entries that tell of
  * others Redis had lost when they were written.
  */
@@ -111,6 +123,7 @@ export interface AuditVerdict {
   broken_at: number | null;
   reason: string | null;
   losses: number;
+  breaks: AuditBreak[];
 }
 
 /**
@@ -363,7 +376,8 @@ export interface ClientsUpdate {
  * `phase`: `queued`, `sent` (it may be on its way to the broker), `received` (QoS 2: the
  * broker has it), `done`. `attempts` counts sendings, begun ones included. `durable` says
  * whether Redis kept it on disk when it was accepted, `null` when that cannot be known.
- * `repeated` marks the answer to a request whose Idempotency-Key was known.
+ * `repeated` marks the answer to a request whose Idempotency-Key was known. With
+ * `topic_sha256` the topic is longer than 1,024 bytes and `topic` only its beginning.
  */
 export interface CommandRecord {
   id: string;
@@ -383,6 +397,7 @@ export interface CommandRecord {
   durable: boolean | null;
   durable_reason: string | null;
   repeated: boolean;
+  topic_sha256: string | null;
 }
 
 /**
@@ -411,6 +426,8 @@ export interface CommandRequest {
 
 /**
  * The one result of a durable command, on `RedisChannels.COMMAND_RESULTS` and to sockets.
+ *
+ * With `topic_sha256` the topic is longer than 1,024 bytes and `topic` only its beginning.
  */
 export interface CommandResult {
   type: "command_result";
@@ -422,6 +439,7 @@ export interface CommandResult {
   qos: QoS;
   timestamp: number;
   code: number | null;
+  topic_sha256: string | null;
 }
 
 /**
@@ -443,12 +461,14 @@ export interface CommandWatchReply {
 
 /**
  * `GET /api/commands`: the newest records first; `queued` wait for their result.
+ *
+ * How many wait is `null` for whoever sees only some topics: it would tell of the others.
  */
 export interface CommandsReply {
   commands: CommandRecord[];
-  queued: number;
+  queued: number | null;
   queued_limit: number;
-  queued_bytes: number;
+  queued_bytes: number | null;
   queued_bytes_limit: number;
   durable: boolean | null;
   durable_reason: string | null;

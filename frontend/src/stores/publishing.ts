@@ -197,7 +197,8 @@ async function accepted(request: Command, token: string | null): Promise<Command
 /** Whether it may have been accepted although no good answer came. */
 function isOpen(error: unknown): boolean {
   if (!(error instanceof ApiError)) return true;
-  return error.status === 0 || (error.status >= 500 && error.code !== "full");
+  const isSaid = error.code === "full" || error.code === "not_durable";
+  return error.status === 0 || (error.status >= 500 && !isSaid);
 }
 
 function refused(topic: string, error: unknown): PublishReply {

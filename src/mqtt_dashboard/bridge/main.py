@@ -15,6 +15,7 @@ from mqtt_dashboard.bridge.service import MQTTBridge
 from mqtt_dashboard.bus.bridge_store import BridgeStore
 from mqtt_dashboard.bus.connection import PATIENT_TIMEOUT_S, open_client
 from mqtt_dashboard.clock import SystemClock
+from mqtt_dashboard.config_bridge import BridgeSettings
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.system import BridgeAbout
 from mqtt_dashboard.errors import ConfigError
@@ -49,7 +50,7 @@ def main(*, health: bool) -> None:
     """
     try:
         if health:
-            sys.exit(_ask_health(config.load(config.BridgeSettings)))
+            sys.exit(_ask_health(config.load(BridgeSettings)))
         sys.exit(run())
     except ConfigError as error:
         for line in str(error).splitlines():
@@ -61,7 +62,7 @@ def run(checkpoint: Callable[[str], None] = no_checkpoint) -> int:
     """Run the bridge until a signal or a broken part ends it; return the exit status."""
     mqtt = config.load(config.MqttSettings)
     redis = config.load(config.RedisSettings)
-    settings = config.load(config.BridgeSettings)
+    settings = config.load(BridgeSettings)
     logs.configure(config.load(config.LogSettings))
     stop = StopSignal()
     stop.install()
@@ -103,7 +104,7 @@ def _watch(bridge: MQTTBridge, stop: StopSignal) -> list[str]:
     return []
 
 
-def _ask_health(settings: config.BridgeSettings) -> int:
+def _ask_health(settings: BridgeSettings) -> int:
     host = "127.0.0.1" if settings.http_host in {"0.0.0.0", "::"} else settings.http_host  # noqa: S104
     try:
         with urllib.request.urlopen(

@@ -364,11 +364,13 @@ class Orders:
     ) -> None:
         """Let the one result of a command be written; then it leaves the hand."""
         held.closed = True
+        topic, sha256 = orders.told_topic(held.order.topic)
         result = CommandResult(
             id=held.command_id,
             state=state,
             reason=reason,
-            topic=held.order.topic,
+            topic=topic,
+            topic_sha256=sha256,
             mode=held.order.mode,
             qos=held.order.qos,
             timestamp=self._clock.now(),

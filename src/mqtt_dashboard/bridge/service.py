@@ -41,7 +41,8 @@ from mqtt_dashboard.bridge.subscriptions import Subscriptions
 from mqtt_dashboard.bridge.topic_index import TopicIndex
 from mqtt_dashboard.bus.bridge_store import BridgeStore
 from mqtt_dashboard.clock import Clock
-from mqtt_dashboard.config import BridgeSettings, MqttSettings
+from mqtt_dashboard.config import MqttSettings
+from mqtt_dashboard.config_bridge import BridgeSettings
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.messages import BridgeStatus
 from mqtt_dashboard.contract.system import BridgeAbout

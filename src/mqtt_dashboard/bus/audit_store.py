@@ -12,64 +12,64 @@ from typing import Any, Final
 
 import msgspec
 
+from mqtt_dashboard.bus.audit_scripts import APPEND
 from mqtt_dashboard.bus.connection import Client, plain_errors
 from mqtt_dashboard.contract import codec
-from mqtt_dashboard.contract.audit import AuditEntry, ChainedEntry, link_of
+from mqtt_dashboard.contract.audit import AuditEntry, ChainedEntry, key_mark, link_of
 from mqtt_dashboard.contract.channels import RedisChannels
-from mqtt_dashboard.errors import BusError, ContractError
+from mqtt_dashboard.errors import AuditKeyError, BusError, ContractError
 
 # Somebody else is always the one who got through, so this is enough for any number of workers.
 ATTEMPTS: Final = 50
 PAGE: Final = 1000
 
-# KEYS stream, head, open. ARGV link before, link, number, document, oldest entry to keep, command
-# opened by this entry or '', command closed by it or ''. A command is closed once, whoever comes
-# first. When the newest is another one than the writer knows, it is told with its entry.
-_APPEND: Final = """
-local open = KEYS[3]
-if ARGV[7] ~= '' and redis.call('HEXISTS', open, ARGV[7]) == 0 then return {'closed'} end
-local link = redis.call('HGET', KEYS[2], 'link') or ''
-local seq = redis.call('HGET', KEYS[2], 'seq') or '0'
-if link ~= ARGV[1] or tonumber(seq) + 1 ~= tonumber(ARGV[3]) then
-  local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
-  return {'moved', seq, link, newest and newest[2] or {}}
-end
-redis.call('XADD', KEYS[1], ARGV[3] .. '-0', 'd', ARGV[4], 'l', ARGV[2], 'b', ARGV[1])
-redis.call('HSET', KEYS[2], 'seq', ARGV[3], 'link', ARGV[2])
-local first = tonumber(ARGV[5])
-if first > 1 then redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f-0', first)) end
-redis.call('HSET', KEYS[2], 'first', string.format('%.0f', first))
-if ARGV[6] ~= '' then redis.call('HSET', open, ARGV[6], ARGV[3]) end
-if ARGV[7] ~= '' then redis.call('HDEL', open, ARGV[7]) end
-return {'done'}
-"""
+# How much more than is needed goes at once when the record takes too many bytes.
+ROOM_MADE: Final = 0.02
+FOREIGN_KEY: Final = (
+    "the audit record is tied together with another AUDIT_KEY than is set here: set the one the "
+    "dashboards have (AUDIT_KEY or AUDIT_KEY_FILE), or go on with this one from now on "
+    "(mqtt-dashboard audit rekey)"
+)
 
 
 @dataclass(frozen=True)
 class Head:
-    """Number and link of the newest entry (0 and "" for none), and the oldest that is kept."""
+    """Number and link of the newest entry (0 and "" for none), and the oldest that is kept.
+
+    ``is_ours`` tells whether it is tied together with our key, None when that is not noted.
+    """
 
     seq: int
     link: str
     first: int
+    is_ours: bool | None = None
 
 
 class AuditStore:
     """The record as the dashboard writes and reads it; errors are `BusError`."""
 
     def __init__(
-        self, client: Client, channels: RedisChannels, address: str, key: bytes | None, limit: int
+        self,
+        client: Client,
+        channels: RedisChannels,
+        address: str,
+        key: bytes | None,
+        limit: int,
+        most_bytes: int | None = None,
     ) -> None:
         self._client = client
         self._address = address
         self._key = key
+        self._mark = key_mark(key)
         self.limit = limit
+        self._most_bytes = most_bytes
         self._stream, self._head = channels.audit, channels.audit_head
-        self._open = channels.audit_open
-        self._append = client.register_script(_APPEND)
+        self._open, self._claim = channels.audit_open, channels.audit_sweep
+        self._append = client.register_script(APPEND)
         self._lock = threading.Lock()
         self._seq, self._link, self._first = 0, "", 1
         self._begin = 1
+        self._is_ours = False
 
     @property
     def keyed(self) -> bool:
@@ -82,7 +82,8 @@ class AuditStore:
         """Write the entry that ``make`` returns for its number; return the number.
 
         ``opens`` names a command whose outcome is to follow, ``closes`` one whose outcome this is:
-        None when somebody else told it before.
+        None when somebody else told it before. Raise `AuditKeyError` when the record is tied
+        together with another key.
         """
         # One at a time in this worker: each would make the others' links stale.
         with self._lock:
@@ -95,7 +96,9 @@ class AuditStore:
                     answer = self._try(_loss(entry, loss), "", "")
                 if answer[0] == b"closed":
                     return None
-                if answer[0] == b"moved":
+                if answer[0] == b"key":
+                    raise AuditKeyError(FOREIGN_KEY)
+                if answer[0] in {b"moved", b"rebuilt"}:
                     loss = self._lost(answer) or loss
                     self._follow(answer)
                 elif loss is None:
@@ -113,15 +116,29 @@ class AuditStore:
         document = codec.encode(msgspec.structs.replace(entry, first=first))
         link = link_of(before, document, self._key)
         arguments: list[Any] = [before, link, seq, document, first, opens, closes]
+        arguments += [self._mark, int(self._is_ours)]
         with plain_errors(self._address):
             answer: Any = self._append(keys=[self._stream, self._head, self._open], args=arguments)
         if answer[0] == b"done":
-            self._seq, self._link, self._first = seq, link, first
+            self._seq, self._link, self._first, self._is_ours = seq, link, first, True
+            if self._most_bytes is not None and answer[1] > self._most_bytes:
+                self._make_room(answer[1] - self._most_bytes * (1 - ROOM_MADE))
         return answer
+
+    def _make_room(self, excess: float) -> None:
+        """Let the next entry say that the record begins so much later."""
+        for seq, document, link, before in self.raw():
+            if excess <= 0 or seq >= self._seq:
+                break
+            excess -= len(document) + len(link) + len(before)
+            self._begin = seq + 1
 
     def _lost(self, answer: Any) -> str | None:
         """Tell in words what Redis has lost of what this worker has seen; None for nothing."""
         there, link = int(answer[1]), answer[2].decode(errors="replace")
+        if answer[0] == b"rebuilt":
+            told = answer[4].decode(errors="replace")
+            return f"the head was at entry {told} and is made anew from entry {there}"
         if there > self._seq or (there, link) == (self._seq, self._link):
             return None
         return f"entry {self._seq} was there before; Redis goes on after entry {there}"
@@ -135,7 +152,12 @@ class AuditStore:
         found = dict(zip(answer[3][::2], answer[3][1::2], strict=True))
         document, before = found.get(b"d", b""), found.get(b"b", b"").decode(errors="replace")
         self._first = 1
-        if not self.fits(before, document, self._link):
+        self._is_ours = not found or self.fits(before, document, self._link)
+        if not self._is_ours:
+            if answer[0] == b"moved" and not answer[4]:
+                raise AuditKeyError(FOREIGN_KEY)
+            return
+        if not found:
             return
         with contextlib.suppress(ContractError):  # a check of the chain tells
             self._first = codec.decode(document, AuditEntry).first
@@ -143,9 +165,26 @@ class AuditStore:
     def head(self) -> Head:
         """Return what the record must reach from and to."""
         with plain_errors(self._address):
-            found: Any = self._client.hmget(self._head, "seq", "link", "first")
-        seq, link, first = found
-        return Head(int(seq or 0), (link or b"").decode(), int(first or 1))
+            found: Any = self._client.hmget(self._head, "seq", "link", "first", "key")
+        seq, link, first, key = found
+        is_ours = None if key is None else key.decode(errors="replace") == self._mark
+        return Head(int(seq or 0), (link or b"").decode(), int(first or 1), is_ours)
+
+    def take_over(self) -> None:
+        """Let links be made with our key from now on, whoever's was used before."""
+        begin = self.head().first
+        with self._lock:
+            self._begin = begin
+            with plain_errors(self._address):
+                self._client.hset(self._head, "key", self._mark)
+
+    def claim_sweep(self, worker: str, seconds: float) -> bool:
+        """Tell whether it is for this worker to tell the outcomes nobody told, for a while."""
+        lasts = int(seconds * 1000)
+        with plain_errors(self._address):
+            if self._client.set(self._claim, worker, nx=True, px=lasts):
+                return True
+            return self._client.get(self._claim) == worker.encode()
 
     def oldest_at(self) -> float | None:
         """Return the Unix time of the oldest entry; None when there is none that can be read."""
@@ -201,6 +240,15 @@ class AuditStore:
         """Tell whether a link ties a document to the link before it."""
         return link_of(before, document, self._key) == link
 
+    def written_at(self, numbers: list[int]) -> list[float | None]:
+        """Return the Unix times of entries; None for those that are not there or unreadable."""
+        with plain_errors(self._address):
+            pipeline = self._client.pipeline(transaction=False)
+            for seq in numbers:
+                pipeline.xrange(self._stream, f"{seq}-0", f"{seq}-0")
+            found: Any = pipeline.execute()
+        return [_time_of(entries) for entries in found]
+
     def open_commands(self) -> dict[str, int]:
         """Return the commands whose outcome was not told yet, with the entry that opened each."""
         with plain_errors(self._address):
@@ -212,6 +260,13 @@ def _loss(entry: AuditEntry, detail: str) -> AuditEntry:
     return AuditEntry(
         seq=entry.seq, at=entry.at, action="loss", outcome="done", who="", detail=detail
     )
+
+
+def _time_of(entries: Any) -> float | None:
+    try:
+        return _chained(entries[0][1]).entry.at if entries else None
+    except BusError:
+        return None
 
 
 def _number(identity: bytes) -> int:

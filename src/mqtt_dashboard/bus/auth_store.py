@@ -1,4 +1,8 @@
-"""Users and API tokens in Redis: one script per change, so no reader ever sees half of one."""
+"""Users and API tokens in Redis: one script per change, so no reader ever sees half of one.
+
+A change that takes rights to publish marks the sender in the same script: what it has sent before
+and no bridge has taken is not sent any more.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Final, Literal, TypeVar
@@ -8,6 +12,7 @@ from mqtt_dashboard.bus.connection import Client, plain_errors
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.auth import TokenRecord, UserRecord
 from mqtt_dashboard.contract.channels import RedisChannels
+from mqtt_dashboard.contract.policy import publish_grant
 from mqtt_dashboard.errors import BusError, ContractError
 
 MAX_USERS: Final = 1000
@@ -16,9 +21,26 @@ MAX_TOKENS: Final = 1000
 RecordT = TypeVar("RecordT", UserRecord, TokenRecord)
 Outcome = Literal["done", "conflict", "last_administrator", "full"]
 
-# KEYS users, version, tokens. ARGV name, new record or '', record that must be there now or '',
-# limit, then the ids of the tokens that end with the change.
-_PUT_USER: Final = """
+# Longer than any command waits for a bridge.
+_REMEMBERED_MS: Final = 2 * 86_400_000
+
+# The last two KEYS of each script: withdrawn, withdrawing.
+_WITHDRAW: Final = """
+local function withdraw(sender)
+  local time = redis.call('TIME')
+  local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  redis.call('ZREMRANGEBYSCORE', KEYS[#KEYS - 1], '-inf', now - REMEMBERED)
+  redis.call('ZADD', KEYS[#KEYS - 1], now, sender)
+  redis.call('SADD', KEYS[#KEYS], sender)
+end
+""".replace("REMEMBERED", str(_REMEMBERED_MS))
+
+# KEYS users, tokens, version, withdrawn, withdrawing. ARGV name, new record or '', record that must
+# be there now or '', limit, sender whose rights to publish shrink or '', then the ids of the tokens
+# that end with the change.
+_PUT_USER: Final = (
+    _WITHDRAW
+    + """
 local old = redis.call('HGET', KEYS[1], ARGV[1]) or ''
 if old ~= ARGV[3] then return 'conflict' end
 if old == '' and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then return 'full' end
@@ -36,10 +58,14 @@ if counts(old) == 1 and administrators - 1 + counts(ARGV[2]) < 1 then
 end
 if ARGV[2] == '' then redis.call('HDEL', KEYS[1], ARGV[1])
 else redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
-for i = 5, #ARGV do redis.call('HDEL', KEYS[3], ARGV[i]) end
-redis.call('INCR', KEYS[2])
+for i = 6, #ARGV do
+  if redis.call('HDEL', KEYS[2], ARGV[i]) == 1 then withdraw('token:' .. ARGV[i]) end
+end
+redis.call('INCR', KEYS[3])
+if ARGV[5] ~= '' then withdraw(ARGV[5]) end
 return 'done'
 """
+)
 
 # KEYS users, version. ARGV name, record. Only the very first user is written.
 _FOUND: Final = """
@@ -49,17 +75,21 @@ redis.call('INCR', KEYS[2])
 return 1
 """
 
-# KEYS tokens, version. ARGV id, record or '', limit.
-_KEEP_OR_DROP: Final = """
+# KEYS tokens, version, withdrawn, withdrawing. ARGV id, record or '', limit.
+_KEEP_OR_DROP: Final = (
+    _WITHDRAW
+    + """
 if ARGV[2] == '' then
   if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return 'conflict' end
   redis.call('INCR', KEYS[2])
+  withdraw('token:' .. ARGV[1])
   return 'done'
 end
 if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return 'full' end
 if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 'conflict' end
 return 'done'
 """
+)
 
 
 class AuthStore:
@@ -111,7 +141,8 @@ class AuthStore:
 
     def create_user(self, user: UserRecord) -> Outcome:
         """Add a user; ``conflict`` when the name is taken."""
-        return self._write_user(user.name, user, b"")
+        # Who came under this name through a proxy may have had more.
+        return self._write_user(user.name, user, b"", shrinks=True)
 
     def replace_user(self, old: UserRecord, new: UserRecord, tokens: Sequence[str] = ()) -> Outcome:
         """Change a user, and end tokens in the same step.
@@ -157,27 +188,53 @@ class AuthStore:
             there: Any = self._client.hget(self._channels.auth_users, old.name)
         if there is None or _decoded(there, UserRecord) != old:
             return "conflict"
-        return self._write_user(old.name, new, there, tokens)
+        shrinks = new is None or publish_shrinks(old, new)
+        return self._write_user(old.name, new, there, tokens, shrinks=shrinks)
 
     def _write_user(
-        self, name: str, new: UserRecord | None, there: bytes, tokens: Sequence[str] = ()
+        self,
+        name: str,
+        new: UserRecord | None,
+        there: bytes,
+        tokens: Sequence[str] = (),
+        *,
+        shrinks: bool,
     ) -> Outcome:
-        names = self._channels
-        keys = [names.auth_users, names.auth_version, names.auth_tokens]
+        keys = [self._channels.auth_users, self._channels.auth_tokens, *self._shared_keys]
         document = b"" if new is None else codec.encode(new)
+        arguments: list[str | int | bytes] = [
+            name,
+            document,
+            there,
+            MAX_USERS,
+            f"user:{name}" if shrinks else "",
+            *tokens,
+        ]
         with plain_errors(self._address):
-            answer: Any = self._put_user(
-                keys=keys, args=[name, document, there, MAX_USERS, *tokens]
-            )
+            answer: Any = self._put_user(keys=keys, args=arguments)
             if new is None and _outcome(answer) == "done":
                 self._client.hdel(self._channels.auth_seen, name)
         return _outcome(answer)
 
     def _write_token(self, identity: str, document: bytes) -> Outcome:
-        keys = [self._channels.auth_tokens, self._channels.auth_version]
+        keys = [self._channels.auth_tokens, *self._shared_keys]
+        arguments: list[str | int | bytes] = [identity, document, MAX_TOKENS]
         with plain_errors(self._address):
-            answer: Any = self._put_token(keys=keys, args=[identity, document, MAX_TOKENS])
+            answer: Any = self._put_token(keys=keys, args=arguments)
         return _outcome(answer)
+
+    @property
+    def _shared_keys(self) -> list[str]:
+        names = self._channels
+        return [names.auth_version, names.orders_withdrawn, names.orders_withdrawing]
+
+
+def publish_shrinks(old: UserRecord, new: UserRecord) -> bool:
+    """Tell whether a user may publish less after a change."""
+    if new.disabled and not old.disabled:
+        return True
+    had, has = publish_grant(old.role, old.publish), publish_grant(new.role, new.publish)
+    return not has.contains(had)
 
 
 def _outcome(answer: bytes) -> Outcome:

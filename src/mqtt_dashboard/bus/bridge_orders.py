@@ -5,11 +5,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from mqtt_dashboard.bus import connection, order_scripts
+from mqtt_dashboard.bus import bridge_order_scripts, connection
 from mqtt_dashboard.bus.fence import fencing_errors
+from mqtt_dashboard.bus.order_steps import GROUP, ending_arguments, ending_keys
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
-from mqtt_dashboard.contract.orders import CommandResult
+from mqtt_dashboard.contract.orders import BROKEN_RECORD, RIGHTS_WITHDRAWN, CommandResult
 from mqtt_dashboard.errors import BusRefusedError
 
 BEGIN: Final = "0-0"
@@ -60,17 +61,15 @@ class BridgeOrders:
         self._client = client
         self._channels = channels
         self._address = address
-        self._take = client.register_script(order_scripts.TAKE)
-        self._settle = client.register_script(order_scripts.SETTLE)
-        self._opening = client.register_script(order_scripts.OPENING)
+        self._take = client.register_script(bridge_order_scripts.TAKE)
+        self._settle = client.register_script(bridge_order_scripts.SETTLE)
+        self._opening = client.register_script(bridge_order_scripts.OPENING)
 
     def prepare(self) -> None:
         """Make the stream and its group, if they are not there."""
         try:
             with self._errors():
-                self._client.xgroup_create(
-                    self._channels.orders, order_scripts.GROUP, id=BEGIN, mkstream=True
-                )
+                self._client.xgroup_create(self._channels.orders, GROUP, id=BEGIN, mkstream=True)
         except BusRefusedError as error:
             if "BUSYGROUP" not in error.reason:
                 raise
@@ -80,7 +79,7 @@ class BridgeOrders:
         with self._errors():
             answer: Any = self._client.xautoclaim(
                 self._channels.orders,
-                order_scripts.GROUP,
+                GROUP,
                 consumer,
                 min_idle_time=0,
                 start_id=cursor,
@@ -92,16 +91,16 @@ class BridgeOrders:
         """Remove the names of consumers that have nothing left."""
         names = self._channels
         with self._errors():
-            known: Any = self._client.xinfo_consumers(names.orders, order_scripts.GROUP)
+            known: Any = self._client.xinfo_consumers(names.orders, GROUP)
             for one in known:
                 if one["name"] != consumer.encode() and not one["pending"]:
-                    self._client.xgroup_delconsumer(names.orders, order_scripts.GROUP, one["name"])
+                    self._client.xgroup_delconsumer(names.orders, GROUP, one["name"])
 
     def read(self, consumer: str, count: int, block_s: float) -> list[Entry]:
         """Wait for new commands, at most ``block_s`` seconds."""
         with self._errors():
             answer: Any = self._client.xreadgroup(
-                order_scripts.GROUP,
+                GROUP,
                 consumer,
                 {self._channels.orders: ">"},
                 count=count,
@@ -114,20 +113,23 @@ class BridgeOrders:
     ) -> list[Taken | None]:
         """Look at records (id, position, packet id); None for those that have their result.
 
-        With ``commit`` those that have time left are journalled as sent.
+        Those get it here whose sender lost its rights meanwhile, or whose record is broken. With
+        ``commit`` those that have time left are journalled as sent.
         """
         names = self._channels
-        arguments: list[str | int] = [epoch, names.order_records, int(commit)]
+        arguments: list[str | int] = [epoch, *ending_arguments(names)]
+        arguments += [int(commit), RIGHTS_WITHDRAWN, BROKEN_RECORD]
         for command_id, position, packet_id in commands:
             arguments += [command_id, position, packet_id or ""]
+        keys = [names.bridge_epoch, *ending_keys(names), names.orders_withdrawn]
         with self._errors():
-            answers: Any = self._take(keys=[names.bridge_epoch, names.orders], args=arguments)
+            answers: Any = self._take(keys=keys, args=arguments)
         return [_taken(answer) for answer in answers]
 
     def settle(self, epoch: int, steps: Sequence[Step]) -> None:
         """Write steps of the journal, in order, in one round trip."""
         names = self._channels
-        arguments: list[str | int | bytes] = [epoch, names.order_records, names.COMMAND_RESULTS]
+        arguments: list[str | int | bytes] = [epoch, *ending_arguments(names)]
         for step in steps:
             result = step.result
             code = None if result is None else result.code
@@ -143,9 +145,7 @@ class BridgeOrders:
             ]
         keys = [
             names.bridge_epoch,
-            names.orders,
-            names.order_results,
-            names.order_bytes,
+            *ending_keys(names),
             names.order_burnt,
             names.order_opening,
         ]

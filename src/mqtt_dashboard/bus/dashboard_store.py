@@ -67,9 +67,9 @@ class DashboardStore:
         self.orders = DashboardOrders(self._client, self.channels, self.address)
         self.auth = AuthStore(self._client, self.channels, self.address)
 
-    def audit(self, key: bytes | None, limit: int) -> AuditStore:
+    def audit(self, key: bytes | None, limit: int, most_bytes: int | None = None) -> AuditStore:
         """Return the audit record; each worker needs one of its own, and only one."""
-        return AuditStore(self._client, self.channels, self.address, key, limit)
+        return AuditStore(self._client, self.channels, self.address, key, limit, most_bytes)
 
     def topics_for(self, grant: Grant) -> DashboardTopics | ReadableTopics:
         """Return the topic index as somebody may read it; it holds no topic that begins with $."""

@@ -1,167 +1,155 @@
-"""The scripts that move durable commands: each step of a command's life is one of them.
-
-A record is a hash: ``d`` what never changes (`OrderSummary`), ``s`` state, ``p`` phase ('' =
-queued), ``c`` epoch of the bridge that took it, ``i`` packet id, ``a`` attempts, ``r`` reason,
-``k`` code, ``t`` deadline, ``b`` accepted, ``f`` finished (ms of Redis' own clock, the only one all
-parties share), ``n`` size, ``h`` fingerprint, ``e`` stream entry, ``x`` 1 with an Idempotency-Key.
-"""
+"""The scripts by which a dashboard handles durable commands: accept one, end what is overdue."""
 
 from typing import Final
 
-from mqtt_dashboard.bus.fence import FENCE
+from mqtt_dashboard.bus.order_steps import CONCLUDE, ENDING, FORGET, WITHDRAWN
 
-GROUP: Final = "bridge"
-RESULTS_KEPT: Final = 1000
-
-_NOW: Final = """
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-"""
-
-# Record the one result of a command, tell it, and only then let go of its place in the stream.
-_FINISH: Final = (
-    _NOW
-    + """
-local function let_go(queue, entry)
-  redis.call('XACK', queue, 'bridge', entry)
-  redis.call('XDEL', queue, entry)
-end
-local function finish(record, queue, results, bytes, channel, entry, state, reason, code, document)
-  local new = redis.call('HGET', record, 's') == 'accepted'
-  if new then
-    redis.call('HSET', record, 's', state, 'p', 'done', 'r', reason, 'k', code, 'f', now)
-    redis.call('XADD', results, 'MAXLEN', '~', RESULTS_KEPT, '*', 'd', document)
-    redis.call('PUBLISH', channel, document)
-    redis.call('DECRBY', bytes, redis.call('HGET', record, 'n') or '0')
-  end
-  let_go(queue, entry)
-  return new
-end
-""".replace("RESULTS_KEPT", str(RESULTS_KEPT))
-)
-
-# KEYS queue, record, key, recent, keyed, bytes
-# ARGV id, order, summary, fingerprint, deadline (ms from now), ttl (ms), size, keyed (0/1),
-#      record prefix, most entries, most bytes, most records
+# KEYS 1 key, 2-6 shared, 7 recent, 8 keyed, 9 senders, 10 bytes of records, 11 version of rights
+# ARGV 1 id, 2-4 shared, 5 order, 6 summary, 7 fingerprint, 8 deadline (ms from now), 9 ms to keep
+#      the record after that, 10 bytes, 11 digest of the key or '', 12 sender or '', 13 version of
+#      rights it was judged by or '', 14 grace (ms), most 15 entries, 16 bytes, 17 records,
+#      18 records with a key of one sender, 19 bytes of records; 20 bytes of this record
 # A full set of records without a key gives up its oldest; one with keys must not: it would
 # forget what must not be done twice.
 ACCEPT: Final = (
-    _NOW
+    ENDING
     + """
-local keyed = ARGV[8] == '1'
-if keyed then
-  local known = redis.call('GET', KEYS[3])
-  local there = known and redis.call('HGET', ARGV[9] .. known, 'h')
+local recent, keyed, senders, weight = KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+"""
+    + FORGET
+    + """
+local id, digest, sender = ARGV[1], ARGV[11], ARGV[12]
+local rights = redis.call('GET', KEYS[11]) or '0'
+if ARGV[13] ~= '' and rights ~= ARGV[13] then return {'rights', ''} end
+if digest ~= '' then
+  local known = redis.call('GET', KEYS[1])
+  local there = known and fields_of(known, 'h')[1]
   if there then
-    if there ~= ARGV[4] then return {'differs', known} end
+    if there ~= ARGV[7] then return {'differs', known} end
     return {'known', known}
   end
 end
-local size = tonumber(ARGV[7])
-if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[10]) then
-  return {'full', ARGV[10] .. ' commands'}
+local size, cost = tonumber(ARGV[10]), tonumber(ARGV[20])
+if redis.call('XLEN', queue) >= tonumber(ARGV[15]) then
+  return {'full', ARGV[15] .. ' commands'}
 end
-local bytes = tonumber(redis.call('GET', KEYS[6]) or '0')
-if bytes > 0 and bytes + size > tonumber(ARGV[11]) then
-  return {'full', bytes .. ' bytes of commands'}
+local waiting = tonumber(redis.call('GET', bytes) or '0')
+if waiting > 0 and waiting + size > tonumber(ARGV[16]) then
+  return {'full', waiting .. ' bytes of commands'}
 end
-local set = keyed and KEYS[5] or KEYS[4]
-redis.call('ZREMRANGEBYSCORE', set, '-inf', now - tonumber(ARGV[6]))
-if redis.call('ZCARD', set) >= tonumber(ARGV[12]) then
-  local oldest = redis.call('ZRANGE', set, 0, 0)[1]
-  if keyed or redis.call('HGET', ARGV[9] .. oldest, 's') == 'accepted' then
-    return {'full', ARGV[12] .. ' records of commands'}
+forget_old(100)
+local set = digest ~= '' and keyed or recent
+if digest ~= '' and sender ~= '' then
+  if tonumber(redis.call('HGET', senders, sender) or '0') >= tonumber(ARGV[18]) then
+    return {'full', ARGV[18] .. ' records of your commands with a key'}
   end
-  redis.call('ZREM', set, oldest)
-  redis.call('DEL', ARGV[9] .. oldest)
 end
-local entry = redis.call('XADD', KEYS[1], '*', 'i', ARGV[1], 'b', ARGV[2])
-redis.call('HSET', KEYS[2], 'd', ARGV[3], 's', 'accepted', 'p', '', 't', now + tonumber(ARGV[5]),
-  'b', now, 'n', size, 'h', ARGV[4], 'e', entry, 'x', ARGV[8])
-redis.call('PEXPIRE', KEYS[2], ARGV[6])
-redis.call('ZADD', set, now, ARGV[1])
-if keyed then redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[6]) end
-redis.call('INCRBY', KEYS[6], size)
-return {'new', ARGV[1]}
+for _ = 1, 100 do
+  local used = tonumber(redis.call('GET', weight) or '0')
+  local crowded = redis.call('ZCARD', set) >= tonumber(ARGV[17])
+  if not crowded and (used == 0 or used + cost <= tonumber(ARGV[19])) then break end
+  local from = crowded and set or recent
+  local oldest = redis.call('ZRANGE', from, 0, 0)[1]
+  local state = oldest and fields_of(oldest, 's')[1]
+  if not oldest or state == 'accepted' or (state and from == keyed) then
+    return {'full', crowded and ARGV[17] .. ' records of commands'
+      or used .. ' bytes of records of commands'}
+  end
+  forget(oldest)
+end
+local entry = redis.call('XADD', queue, '*', 'i', id, 'b', ARGV[5], 'n', size)
+local deadline = now + tonumber(ARGV[8])
+local till = deadline + tonumber(ARGV[9])
+redis.call('HSET', records .. id, 'd', ARGV[6], 's', 'accepted', 'p', '', 't', deadline,
+  'b', now, 'n', size, 'h', ARGV[7], 'e', entry, 'x', digest ~= '' and 1 or 0, 'y', digest,
+  'w', sender, 'l', ARGV[9], 'z', till, 'm', cost)
+redis.call('ZADD', set, now, id)
+redis.call('ZADD', open, deadline + tonumber(ARGV[14]), id)
+redis.call('ZADD', kept, till, id)
+redis.call('INCRBY', weight, cost)
+if digest ~= '' then
+  redis.call('SET', KEYS[1], id)
+  redis.call('HINCRBY', senders, sender, 1)
+end
+redis.call('INCRBY', bytes, size)
+return {'new', id}
 """
 )
 
-# KEYS record, queue, results, bytes; ARGV grace (ms), channel, reason, document
-# Only what no bridge has taken: the taking is journalled before anything is sent.
-EXPIRE: Final = (
-    _FINISH
+# KEYS 1 recent, 2-6 shared, 7 keyed, 8 senders, 9 bytes of records, 10 withdrawn, 11 withdrawing,
+#      12 burnt
+# ARGV 1 the only command to look at or '', 2-4 shared, 5 most commands, 6-8 ms past its deadline
+#      after which a command ends that nobody took, that was sent, that the broker has; the words
+#      9 not taken, 10 sent, 11 broken, 12 withdrawn
+# Returns how many ended, and 1 when there is more to do.
+SWEEP: Final = (
+    ENDING
+    + CONCLUDE
+    + WITHDRAWN
     + """
-local r = redis.call('HMGET', KEYS[1], 's', 'p', 't', 'e')
-if r[1] ~= 'accepted' or r[2] ~= '' or now < tonumber(r[3]) + tonumber(ARGV[1]) then return 0 end
-finish(KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[2], r[4], 'expired', ARGV[3], '', ARGV[4])
-return 1
+local recent, keyed, senders, weight = KEYS[1], KEYS[7], KEYS[8], KEYS[9]
 """
-)
-
-# KEYS epoch, queue; ARGV epoch, record prefix, commit (0/1), then per command: id, entry, packet id
-# Per command: {phase, epoch that took it, packet id, ms left} as before this call, or {} when it
-# has its result. With commit it is journalled as sent, unless its deadline has passed.
-TAKE: Final = (
-    FENCE
-    + _NOW
+    + FORGET
     + """
-local out = {}
-for i = 4, #ARGV, 3 do
-  local record = ARGV[2] .. ARGV[i]
-  local r = redis.call('HMGET', record, 's', 'p', 'c', 'i', 't', 'e')
-  if r[1] ~= 'accepted' or r[6] ~= ARGV[i + 1] then
-    redis.call('XACK', KEYS[2], 'bridge', ARGV[i + 1])
-    redis.call('XDEL', KEYS[2], ARGV[i + 1])
-    out[#out + 1] = {}
+local most, ended, more = tonumber(ARGV[5]), 0, 0
+local function count(is_new) if is_new then ended = ended + 1 end end
+
+-- A bridge that took a command tells what became of it; only when it is long overdue nobody will.
+local function look(id)
+  local r = fields_of(id, 's', 'p', 't', 'e', 'd', 'i')
+  local due = whole(r[3])
+  if r[1] ~= 'accepted' then
+    redis.call('ZREM', open, id)
+    if r[4] then let_go(r[4]) end
+  elseif not due then
+    count(conclude(id, r[4], r[5], r[2] == '' and 'failed' or 'indeterminate', ARGV[11]))
   else
-    local left = tonumber(r[5]) - now
-    if ARGV[3] == '1' and left > 0 then
-      if r[2] == '' then redis.call('HSET', record, 'p', 'sent', 'i', ARGV[i + 2]) end
-      redis.call('HSET', record, 'c', ARGV[1])
-      redis.call('HINCRBY', record, 'a', 1)
+    local patience = r[2] == '' and ARGV[6] or r[2] == 'received' and ARGV[8] or ARGV[7]
+    local at = due + tonumber(patience)
+    if now < at then redis.call('ZADD', open, at, id)
+    elseif r[2] == '' then count(conclude(id, r[4], r[5], 'expired', ARGV[9]))
+    else
+      -- The broker may still wait for the rest of this exchange: the packet id must rest.
+      if r[6] and r[6] ~= '' then redis.call('SADD', KEYS[12], r[6]) end
+      count(conclude(id, r[4], r[5], 'indeterminate', ARGV[10]))
     end
-    out[#out + 1] = {r[2], r[3] or '', r[4] or '', left}
   end
 end
-return out
-"""
-)
 
-# KEYS epoch, queue, results, bytes, burnt, opening; ARGV epoch, record prefix, channel,
-# then per step: kind, id, entry, state, reason, code, document, packet id to burn
-# Steps are written in the order they happened; each may be written twice without harm.
-SETTLE: Final = (
-    FENCE
-    + _FINISH
-    + """
-for i = 4, #ARGV, 8 do
-  local kind, record = ARGV[i], ARGV[2] .. ARGV[i + 1]
-  if kind == 'finish' then
-    if ARGV[i + 7] ~= '' then redis.call('SADD', KEYS[5], ARGV[i + 7]) end
-    finish(record, KEYS[2], KEYS[3], KEYS[4], ARGV[3], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4],
-      ARGV[i + 5], ARGV[i + 6])
-  elseif kind == 'received' then
-    if redis.call('HGET', record, 's') == 'accepted' then
-      redis.call('HSET', record, 'p', 'received')
-    end
-  elseif kind == 'lost' then
-    redis.call('DEL', KEYS[5])
-  elseif kind == 'opened' then
-    if redis.call('GET', KEYS[6]) == ARGV[i + 1] then redis.call('DEL', KEYS[6]) end
-  elseif kind == 'drop' then
-    let_go(KEYS[2], ARGV[i + 2])
-  end
+if ARGV[1] ~= '' then
+  look(ARGV[1])
+  return {ended, 0}
 end
-return 1
-"""
-)
+local overdue = redis.call('ZRANGEBYSCORE', open, '-inf', now, 'LIMIT', 0, most)
+for _, id in ipairs(overdue) do look(id) end
+if #overdue == most then more = 1 end
 
-# KEYS epoch, opening; ARGV epoch, mark. Returns the mark of a connection that was not examined.
-OPENING: Final = (
-    FENCE
-    + """
-local found = redis.call('GET', KEYS[2])
-redis.call('SET', KEYS[2], ARGV[2])
-return found
+local sender = redis.call('SRANDMEMBER', KEYS[11])
+if sender then
+  for _, id in ipairs(redis.call('ZRANGE', open, 0, -1)) do
+    local r = fields_of(id, 's', 'p', 'w', 'b', 'd', 'e')
+    local queued = r[1] == 'accepted' and r[2] == '' and r[3] == sender
+    if queued and is_withdrawn(KEYS[10], sender, r[4]) then
+      if ended >= most then more = 1 break end
+      count(conclude(id, r[6], r[5], 'failed', ARGV[12]))
+    end
+  end
+  if more == 0 then redis.call('SREM', KEYS[11], sender) end
+end
+
+-- Entries that no open command stands for: of another release, or their record is lost.
+if redis.call('XLEN', queue) > redis.call('ZCARD', open) then
+  for _, entry in ipairs(redis.call('XRANGE', queue, '-', '+', 'COUNT', 10)) do
+    local id
+    for i = 1, #entry[2], 2 do if entry[2][i] == 'i' then id = entry[2][i + 1] end end
+    local r = fields_of(id or '', 's', 'e')
+    if r[1] == 'accepted' and r[2] == entry[1] then redis.call('ZADD', open, 'NX', now, id)
+    else let_go(entry[1]) end
+  end
+elseif redis.call('XLEN', queue) == 0 and redis.call('GET', bytes) ~= '0' then
+  redis.call('SET', bytes, 0)
+end
+forget_old(100)
+return {ended, more}
 """
 )

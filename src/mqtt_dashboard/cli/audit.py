@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 
 import click
 
-from mqtt_dashboard.cli import records_of, terminal
+from mqtt_dashboard.cli import recorded, records_of, terminal
 from mqtt_dashboard.cli.accounts_of import Place, place_options
 from mqtt_dashboard.cli.records_of import Kept, Kind
 from mqtt_dashboard.cli.server import JSON
 from mqtt_dashboard.cli.terminal import CommandError
 from mqtt_dashboard.contract.audit import ChainedEntry
 from mqtt_dashboard.dashboard.audit_trail import Search
+from mqtt_dashboard.errors import BusError
 
 
 @click.group(
@@ -79,6 +80,8 @@ def verify(place: Place, *, as_json: bool, kept: str | None) -> None:
     """Follow the chain from the oldest entry to the newest; status 1 when it is broken."""
     wanted = None if kept is None else _kept(kept)
     with records_of.opened(place) as record:
+        if record.has_other_key():
+            terminal.complain("the record is tied together with another AUDIT_KEY than is set here")
         verdict = record.verify(wanted)
     if as_json:
         terminal.say_json(verdict)
@@ -89,9 +92,29 @@ def verify(place: Place, *, as_json: bool, kept: str | None) -> None:
         if verdict.losses:
             terminal.say(f"{verdict.losses} of them tell of entries that Redis had lost")
     else:
-        terminal.say(f"broken at entry {verdict.broken_at}: {verdict.reason}")
+        for one in verdict.breaks:
+            until = "" if one.first == one.last else f" to {one.last}"
+            terminal.say(f"broken at entry {one.first}{until}: {one.reason}")
+        terminal.say(f"the other {verdict.checked} entries fit")
     if not verdict.ok:
         sys.exit(1)
+
+
+@command.command("rekey")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def rekey(*, yes: bool) -> None:
+    """Tie the record together with the AUDIT_KEY that is set here, from now on.
+
+    Dashboards with another key write nothing any more, so let them all have this one. Earlier
+    entries can only be proven with the key they were made with.
+    """
+    if not yes:
+        click.confirm("Go on with the AUDIT_KEY that is set here?", abort=True)
+    try:
+        recorded.stores()[1].key_changed(recorded.somebody())
+    except BusError as error:
+        raise CommandError(error.reason) from error
+    terminal.say("new entries are tied together with this key")
 
 
 @command.command("export")

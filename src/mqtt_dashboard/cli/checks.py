@@ -8,8 +8,9 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from mqtt_dashboard.bus import connection
-from mqtt_dashboard.bus.dashboard_orders import Bounds, DashboardOrders, Durability
+from mqtt_dashboard.bus import connection, durability
+from mqtt_dashboard.bus.dashboard_orders import Bounds, DashboardOrders
+from mqtt_dashboard.bus.durability import Durability
 from mqtt_dashboard.cli.probe import Probe
 from mqtt_dashboard.cli.sockets_of import connections_to
 from mqtt_dashboard.config import DashboardSettings, MqttSettings, RedisSettings
@@ -88,6 +89,23 @@ class Checks:
                 "start Redis, or correct REDIS_HOST, REDIS_PORT and REDIS_PASSWORD",
             )
         return Finding("Redis reachable", True, f"{self._redis.address} runs {version}")
+
+    def keeps(self) -> Finding:
+        """See that accepted commands outlive a restart of Redis."""
+        name = "accepted commands are kept"
+        try:
+            found = durability.ask(self._client, self._redis.address)
+        except BusError as error:
+            return Finding(name, False, error.reason, "see `Redis reachable` above")
+        if found.durable:
+            return Finding(name, True, found.reason)
+        if self._dashboard.command_durability == "relaxed":
+            return Finding(name, None, f"{found.reason} (COMMAND_DURABILITY=relaxed permits it)")
+        advice = (
+            "switch it on in Redis (appendonly yes; at once: CONFIG SET appendonly yes), or let "
+            "the dashboard accept all the same (COMMAND_DURABILITY=relaxed)"
+        )
+        return Finding(name, False, f"no command is accepted: {found.reason}", advice)
 
     def bridge_fresh(self) -> Finding:
         """See that the bridge renews its status and holds an MQTT session."""
@@ -261,9 +279,9 @@ def _finished(store: DashboardOrders, command_id: str) -> CommandRecord | None:
     """Wait a moment for the result of a command."""
     until = time.monotonic() + RESULT_WITHIN_S
     while True:
-        record = store.record(command_id)
+        record = store.records.one(command_id)
         if record is not None and record.phase == "queued" and time.time() > record.deadline:
-            store.expire(record, time.time())
+            store.sweep(only=command_id)
         if record is None or record.finished_at is not None or time.monotonic() > until:
             return record
         time.sleep(0.05)

@@ -66,6 +66,7 @@ def command(env_file: Path | None, url: str | None, *, as_json: bool) -> None:
     for check in (
         checks.broker,
         checks.redis,
+        checks.keeps,
         checks.bridge_fresh,
         checks.one_bridge,
         checks.stats,

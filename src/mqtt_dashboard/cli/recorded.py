@@ -19,7 +19,7 @@ from mqtt_dashboard.dashboard.audit import Auditor
 from mqtt_dashboard.dashboard.auth.accounts import Accounts
 from mqtt_dashboard.dashboard.auth.held_sessions import HeldSessions
 from mqtt_dashboard.dashboard.auth.oidc_realm import realm_of
-from mqtt_dashboard.dashboard.auth.principal import make
+from mqtt_dashboard.dashboard.auth.principal import Principal, make
 from mqtt_dashboard.dashboard.counters import Counters
 
 
@@ -27,7 +27,7 @@ def stores() -> tuple[DashboardStore, Auditor]:
     """Return the Redis of the environment and its audit record; raise `ConfigError`."""
     store = DashboardStore(config.load(config.RedisSettings), name="mqtt-dashboard-cli")
     settings = config.load(AuthSettings)
-    record = store.audit(settings.audit_secret, settings.audit_limit)
+    record = store.audit(settings.audit_secret, settings.audit_limit, settings.audit_bytes)
     return store, Auditor(record, store.orders, SystemClock(), Counters(), settings.audit_age_s)
 
 
@@ -37,14 +37,19 @@ def sessions(store: DashboardStore) -> HeldSessions:
     return HeldSessions(store.auth, realm_of(settings) if settings.oidc_issuer else None)
 
 
+def somebody() -> Principal:
+    """Return who works on the command line; whoever may write to Redis may do all."""
+    return make(f"command line: {getpass.getuser()}", "administrator", "anonymous")
+
+
 class RecordedAccounts:
-    """Accounts whose changes are in the audit record; whoever may write to Redis may do all."""
+    """Accounts whose changes are in the audit record."""
 
     def __init__(self, accounts: Accounts, auditor: Auditor, sessions: HeldSessions) -> None:
         self._accounts = accounts
         self._auditor = auditor
         self._sessions = sessions
-        self._who = make(f"command line: {getpass.getuser()}", "administrator", "anonymous")
+        self._who = somebody()
 
     def users(self) -> list[UserInfo]:
         """Return all users."""

@@ -12,7 +12,7 @@ from mqtt_dashboard.cli import recorded, terminal
 from mqtt_dashboard.cli.accounts_of import Place, server_of
 from mqtt_dashboard.cli.server import Server
 from mqtt_dashboard.cli.terminal import CommandError
-from mqtt_dashboard.contract.audit import AuditReply, AuditVerdict, ChainedEntry
+from mqtt_dashboard.contract.audit import AuditBreak, AuditReply, AuditVerdict, ChainedEntry
 from mqtt_dashboard.dashboard import audit_trail
 from mqtt_dashboard.dashboard.audit_trail import Search
 from mqtt_dashboard.errors import BusError, ConfigError
@@ -33,6 +33,9 @@ class Record(Protocol):
     ) -> tuple[list[ChainedEntry], int | None]:
         """Return entries, the newest first, and where to go on."""
 
+    def has_other_key(self) -> bool:
+        """Tell whether it is tied together with another AUDIT_KEY than is set here."""
+
     def verify(self, kept: Kept | None) -> AuditVerdict:
         """Follow the chain."""
 
@@ -52,6 +55,10 @@ class DirectRecord:
         """Return entries, the newest first, and where to go on."""
         found, following, _ = audit_trail.page(self._store, search, before, limit)
         return found, following
+
+    def has_other_key(self) -> bool:
+        """Tell whether it is tied together with another AUDIT_KEY than is set here."""
+        return self._store.head().is_ours is False
 
     def verify(self, kept: Kept | None) -> AuditVerdict:
         """Follow the chain."""
@@ -78,6 +85,10 @@ class RemoteRecord:
         found = self._server.get("/api/audit", AuditReply, query)
         return found.entries, found.next
 
+    def has_other_key(self) -> bool:
+        """Answer no: a dashboard proves the record with its own key."""
+        return False
+
     def verify(self, kept: Kept | None) -> AuditVerdict:
         """Let the dashboard follow the chain; what was kept elsewhere is compared here."""
         verdict = self._server.get("/api/audit/verify", AuditVerdict, timeout=VERIFY_S)
@@ -90,7 +101,10 @@ class RemoteRecord:
             reason = "its link is another one than was kept elsewhere"
         else:
             return verdict
-        return msgspec.structs.replace(verdict, ok=False, broken_at=kept[0], reason=reason)
+        broken = AuditBreak(first=kept[0], last=kept[0], reason=reason)
+        return msgspec.structs.replace(
+            verdict, ok=False, broken_at=kept[0], reason=reason, breaks=[broken]
+        )
 
     def export(self, kind: Kind) -> Iterator[bytes]:
         """Yield the whole record, the oldest first."""

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from mqtt_dashboard.contract.auth import IdentityKind
 from mqtt_dashboard.contract.commands import QoS
@@ -36,6 +36,8 @@ AuditAction = Literal[
     "old_removed",
     # Redis no longer had entries that this worker had seen.
     "loss",
+    # From here on links are made with another AUDIT_KEY.
+    "key_changed",
 ]
 # "asked" is written before the deed; the others tell how it ended, in an entry of their own.
 AuditOutcome = Literal[
@@ -48,7 +50,8 @@ class AuditEntry(Struct, kw_only=True, frozen=True, omit_defaults=True):
 
     ``seq`` counts entries without holes. ``of`` is the entry whose outcome this one tells. ``who``
     is a user, ``token:<label>`` or ``anonymous``; of an attempt to sign in with an unknown name it
-    is empty, because what was typed may have been a password. ``target`` is the user or token that
+    is empty, because what was typed may have been a password. With ``topic_sha256`` the topic is
+    longer than 1,024 bytes and ``topic`` only its beginning. ``target`` is the user or token that
     was changed, ``detail`` says in words what was asked or why it was refused. ``command`` is the
     id of the durable command, ``at`` a Unix time. ``first`` is the oldest entry that was to be kept
     when this one was written: in the chain, so that nobody can move the beginning unseen.
@@ -74,6 +77,7 @@ class AuditEntry(Struct, kw_only=True, frozen=True, omit_defaults=True):
     code: int | None = None
     of: int | None = None
     first: int = 1
+    topic_sha256: str | None = None
 
 
 class ChainedEntry(Struct, kw_only=True, frozen=True):
@@ -101,11 +105,20 @@ class AuditReply(Struct, kw_only=True, frozen=True):
     limit: int
 
 
+class AuditBreak(Struct, kw_only=True, frozen=True):
+    """Entries from ``first`` to ``last`` that are missing or do not fit, for one reason."""
+
+    first: int
+    last: int
+    reason: str
+
+
 class AuditVerdict(Struct, kw_only=True, frozen=True):
     """``GET /api/audit/verify``: whether every kept entry is tied to the one before it.
 
-    ``broken_at`` is the first entry that does not fit, with the reason in words. ``keyed`` tells
-    whether the links need ``AUDIT_KEY`` to be made. ``link`` is the newest: kept elsewhere, it
+    ``broken_at`` is the first entry that does not fit, with the reason in words, ``breaks`` all
+    there are (the first hundred). ``keyed`` tells whether the links need ``AUDIT_KEY`` to be made.
+    ``link`` is the newest: kept elsewhere, it
     proves later that nothing up to it was changed. ``losses`` counts the entries that tell of
     others Redis had lost when they were written.
     """
@@ -119,6 +132,14 @@ class AuditVerdict(Struct, kw_only=True, frozen=True):
     broken_at: int | None = None
     reason: str | None = None
     losses: int = 0
+    breaks: list[AuditBreak] = field(default_factory=list)
+
+
+def key_mark(key: bytes | None) -> str:
+    """Return by what a key is known in Redis, where nobody can make links with it."""
+    if key is None:
+        return "none"
+    return hmac.new(key, b"mqtt-dashboard audit key", hashlib.sha256).hexdigest()[:16]
 
 
 def link_of(before: str, document: bytes, key: bytes | None) -> str:

@@ -146,7 +146,7 @@ class RedisChannels:
 
     @cached_property
     def orders(self) -> str:
-        """Stream of durable commands that have no result yet: ``i`` = id, ``b`` = `Order`."""
+        """Stream of commands without result: ``i`` = id, ``b`` = `Order`, ``n`` = its bytes."""
         return f"{self.prefix}order:queue"
 
     @cached_property
@@ -170,6 +170,36 @@ class RedisChannels:
         return f"{self.prefix}order:keyed"
 
     @cached_property
+    def orders_open(self) -> str:
+        """Sorted set of the ids of commands without result, by when to look at them next (ms)."""
+        return f"{self.prefix}order:open"
+
+    @cached_property
+    def orders_kept(self) -> str:
+        """Sorted set of the ids of all records, by when they may go (ms)."""
+        return f"{self.prefix}order:kept"
+
+    @cached_property
+    def orders_kept_bytes(self) -> str:
+        """Integer: the bytes of all records, as they are counted."""
+        return f"{self.prefix}order:kept:bytes"
+
+    @cached_property
+    def order_senders(self) -> str:
+        """Hash sender -> how many records with an Idempotency-Key are kept of it."""
+        return f"{self.prefix}order:senders"
+
+    @cached_property
+    def orders_withdrawn(self) -> str:
+        """Sorted set of senders by when their rights were withdrawn (ms)."""
+        return f"{self.prefix}order:withdrawn"
+
+    @cached_property
+    def orders_withdrawing(self) -> str:
+        """Set of senders whose commands were not looked through since."""
+        return f"{self.prefix}order:withdrawing"
+
+    @cached_property
     def order_opening(self) -> str:
         """String, there while it is open whether the broker kept the session of sent orders."""
         return f"{self.prefix}order:opening"
@@ -185,12 +215,17 @@ class RedisChannels:
         return f"{self.prefix}order:record:"
 
     def order_record(self, command_id: str) -> str:
-        """Return the hash of one durable command; it expires."""
+        """Return the hash of one durable command; removed a while after its end."""
         return f"{self.order_records}{command_id}"
 
+    @cached_property
+    def order_keys(self) -> str:
+        """Prefix of the strings that keep what an Idempotency-Key stands for."""
+        return f"{self.prefix}order:key:"
+
     def order_key(self, digest: str) -> str:
-        """Return the string that keeps the id an Idempotency-Key stands for; it expires."""
-        return f"{self.prefix}order:key:{digest}"
+        """Return the string with the id an Idempotency-Key stands for; it goes with the record."""
+        return f"{self.order_keys}{digest}"
 
     # Sign-in ---------------------------------------------------------------------------------
     @cached_property
@@ -242,8 +277,13 @@ class RedisChannels:
 
     @cached_property
     def audit_head(self) -> str:
-        """Hash with ``seq`` and ``link`` of the newest entry of the audit record."""
+        """Hash with ``seq`` and ``link`` of the newest entry, and what the record takes."""
         return f"{self.prefix}audit:head"
+
+    @cached_property
+    def audit_sweep(self) -> str:
+        """String: the worker that tells the outcomes nobody told, with a TTL."""
+        return f"{self.prefix}audit:sweep"
 
     @cached_property
     def audit_open(self) -> str:

@@ -14,7 +14,12 @@ from mqtt_dashboard.contract import codec, topics
 from mqtt_dashboard.contract.api import PublishRequest
 from mqtt_dashboard.contract.commands import CommandState, Identifier, QoS
 from mqtt_dashboard.contract.messages import MessageProperties
-from mqtt_dashboard.contract.policy import CommandPolicy, command_refusal
+from mqtt_dashboard.contract.policy import (
+    ANSWERS,
+    CommandPolicy,
+    answer_refusal,
+    command_refusal,
+)
 from mqtt_dashboard.errors import ContractError, FieldRefusedError, TopicError
 
 MAX_PAYLOAD_BYTES: Final = 1024 * 1024
@@ -22,6 +27,13 @@ MAX_PROPERTY_BYTES: Final = 16 * 1024
 MAX_KEY_LENGTH: Final = 128
 MAX_DEADLINE_S: Final = 86_400.0
 MAX_WAIT_S: Final = 30.0
+# Of a longer topic a record, a result and the audit record keep the beginning and the SHA-256.
+MAX_TOLD_TOPIC_BYTES: Final = 1024
+
+NOT_TAKEN: Final = "its deadline passed before a bridge took it; it was not sent"
+NEVER_TOLD: Final = "a bridge took it and nobody has told what became of it"
+BROKEN_RECORD: Final = "its record in Redis was damaged"
+RIGHTS_WITHDRAWN: Final = "the sender's rights were withdrawn"
 
 CommandMode = Literal["at-least-once", "at-most-once", "exactly-once"]
 OrderState = Literal["accepted", "acked", "sent", "failed", "expired", "indeterminate"]
@@ -59,7 +71,8 @@ class CommandRecord(Struct, kw_only=True, frozen=True):
     ``phase``: ``queued``, ``sent`` (it may be on its way to the broker), ``received`` (QoS 2: the
     broker has it), ``done``. ``attempts`` counts sendings, begun ones included. ``durable`` says
     whether Redis kept it on disk when it was accepted, ``null`` when that cannot be known.
-    ``repeated`` marks the answer to a request whose Idempotency-Key was known.
+    ``repeated`` marks the answer to a request whose Idempotency-Key was known. With
+    ``topic_sha256`` the topic is longer than 1,024 bytes and ``topic`` only its beginning.
     """
 
     id: str
@@ -79,22 +92,29 @@ class CommandRecord(Struct, kw_only=True, frozen=True):
     durable: bool | None = None
     durable_reason: str | None = None
     repeated: bool = False
+    topic_sha256: str | None = None
 
 
 class CommandsReply(Struct, kw_only=True, frozen=True):
-    """``GET /api/commands``: the newest records first; ``queued`` wait for their result."""
+    """``GET /api/commands``: the newest records first; ``queued`` wait for their result.
+
+    How many wait is ``null`` for whoever sees only some topics: it would tell of the others.
+    """
 
     commands: list[CommandRecord]
-    queued: int
+    queued: int | None
     queued_limit: int
-    queued_bytes: int
+    queued_bytes: int | None
     queued_bytes_limit: int
     durable: bool | None
     durable_reason: str | None
 
 
 class CommandResult(Struct, kw_only=True, frozen=True, tag_field="type", tag="command_result"):
-    """The one result of a durable command, on `RedisChannels.COMMAND_RESULTS` and to sockets."""
+    """The one result of a durable command, on `RedisChannels.COMMAND_RESULTS` and to sockets.
+
+    With ``topic_sha256`` the topic is longer than 1,024 bytes and ``topic`` only its beginning.
+    """
 
     id: str
     state: CommandState
@@ -104,6 +124,7 @@ class CommandResult(Struct, kw_only=True, frozen=True, tag_field="type", tag="co
     qos: QoS
     timestamp: float
     code: int | None = None
+    topic_sha256: str | None = None
 
 
 class CommandWatch(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -131,6 +152,7 @@ class OrderSummary(Struct, kw_only=True, frozen=True):
     size: int
     durable: bool | None = None
     durable_reason: str | None = None
+    topic_sha256: str | None = None
 
 
 class Order(Struct, kw_only=True, frozen=True, omit_defaults=True):
@@ -218,6 +240,9 @@ def check(order: Order) -> None:
         raise FieldRefusedError("mode", "at-least-once needs QoS 1 or 2: QoS 0 is never confirmed")
     if order.properties is not None:
         _check_properties(order, order.properties)
+        refusal = answer_refusal(order.policy, order.properties.response_topic or ANSWERS)
+        if refusal is not None:
+            raise FieldRefusedError("response_topic", refusal)
 
 
 def _check_properties(order: Order, properties: MessageProperties) -> None:
@@ -275,6 +300,18 @@ def fingerprint(order: Order, deadline_s: float) -> str:
     return hashlib.sha256(codec.pack((plain, deadline_s, who))).hexdigest()
 
 
-def key_digest(key: str) -> str:
-    """Return the part of the Redis key that stands for an Idempotency-Key."""
-    return hashlib.sha256(key.encode()).hexdigest()
+def key_digest(sender: str, key: str) -> str:
+    """Return the part of the Redis key that stands for an Idempotency-Key of a sender.
+
+    Keys of others are other keys: nobody can take somebody's, or learn that it is taken.
+    """
+    return hashlib.sha256(f"{sender}\n{key}".encode()).hexdigest()
+
+
+def told_topic(topic: str) -> tuple[str, str | None]:
+    """Return what is told of a topic: all of it, or its beginning and the SHA-256 of it all."""
+    encoded = topic.encode("utf-8", "surrogatepass")
+    if len(encoded) <= MAX_TOLD_TOPIC_BYTES:
+        return topic, None
+    beginning = encoded[:MAX_TOLD_TOPIC_BYTES].decode("utf-8", "ignore")
+    return beginning, hashlib.sha256(encoded).hexdigest()

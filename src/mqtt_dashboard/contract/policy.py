@@ -20,6 +20,10 @@ FRESH: Final = "\0"
 CONTROL: Final = "$CONTROL"
 
 
+# The page asks for answers below it, on a topic of its own.
+ANSWERS: Final = "mqtt-dashboard/reply/"
+
+
 class Grant(Struct, kw_only=True, frozen=True):
     """Topics somebody may use: all that match one of ``filters``; ``everything`` is also ``$``.
 
@@ -33,6 +37,13 @@ class Grant(Struct, kw_only=True, frozen=True):
         """Tell whether one topic is granted."""
         return self.everything or any(topics.matches(one, topic) for one in self.filters)
 
+    def allows_beginning(self, beginning: str) -> bool:
+        """Tell whether all topics are granted that begin with these bytes, the last level cut."""
+        levels = beginning.split("/")[:-1]
+        if levels or not beginning.startswith("$"):
+            return self.covers("/".join([*levels, "#"]))
+        return self.everything
+
     def covers(self, topic_filter: str) -> bool:
         """Tell whether every topic that matches a filter is granted."""
         return self.everything or union_contains(self.filters, topic_filter)
@@ -40,6 +51,12 @@ class Grant(Struct, kw_only=True, frozen=True):
     def touches(self, topic_filter: str) -> bool:
         """Tell whether some topic that matches a filter is granted."""
         return self.everything or any(topics.overlap(one, topic_filter) for one in self.filters)
+
+    def contains(self, other: "Grant") -> bool:
+        """Tell whether everything another grant grants is granted."""
+        if other.everything:
+            return self.everything
+        return all(self.covers(one) for one in other.filters)
 
     @property
     def unrestricted(self) -> bool:
@@ -122,6 +139,19 @@ def command_refusal(policy: CommandPolicy | None, topic: str) -> str | None:
     if controls_broker(topic) and not policy.is_administrator:
         return f"{policy.who} is no administrator; only those may publish below {CONTROL}"
     return None
+
+
+def is_place_for_answers(topic: str) -> bool:
+    """Tell whether a topic is one of those on which nothing but answers is sent."""
+    return topic.startswith(ANSWERS)
+
+
+def answer_refusal(policy: CommandPolicy | None, topic: str) -> str | None:
+    """Return why an answer may not be asked for on a topic; None when it may.
+
+    A device may publish where the sender may not, so it must not be sent there.
+    """
+    return None if is_place_for_answers(topic) else command_refusal(policy, topic)
 
 
 def union_contains(allowed: Iterable[str], wanted: str) -> bool:

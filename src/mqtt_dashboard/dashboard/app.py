@@ -24,6 +24,7 @@ from mqtt_dashboard.config_auth import AuthSettings
 from mqtt_dashboard.config_page import PageSettings
 from mqtt_dashboard.dashboard import responses, websocket, wire
 from mqtt_dashboard.dashboard.audit import Auditor
+from mqtt_dashboard.dashboard.audit_pace import Pace
 from mqtt_dashboard.dashboard.auth import parts as sign_in
 from mqtt_dashboard.dashboard.auth.guard import SocketDoor
 from mqtt_dashboard.dashboard.auth.publishing import JudgedPublisher
@@ -124,8 +125,7 @@ def create_app(
     outlet = wire.SocketOutlet(server)
     state = ReadModel(clock)
     stopping = threading.Event()
-    record = store.audit(auth_settings.audit_secret, auth_settings.audit_limit)
-    auditor = Auditor(record, store.orders, clock, counters, auth_settings.audit_age_s)
+    auditor = _auditor(auth_settings, store, clock, counters)
     identity = sign_in.build(
         settings, auth_settings, store.auth, clock, counters, auditor, outlet.cut, stopping
     )
@@ -134,13 +134,13 @@ def create_app(
     fanout = Fanout(redacting, clock, counters, payload, patience)
     websocket.install(server.server, fanout.credit, counters)
     board = ResultBoard(fanout, counters)
-    bounds = Bounds(settings.command_limit, settings.command_bytes, settings.command_ttl)
-    commander = Commander(store.orders, state, board, clock, counters, bounds)
+    commander = _commander(settings, store, state, board, clock, counters)
     publisher = JudgedPublisher(
         Publisher(commander, state, counters, settings.publish_timeout),
         commander,
         auditor,
         identity.limits,
+        identity.recognition,
     )
     nudge = threading.Event()
     owner = f"dashboard-{uuid.uuid4().hex[:12]}"
@@ -254,6 +254,32 @@ def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[],
         second()
 
     return turn
+
+
+def _auditor(
+    settings: AuthSettings, store: DashboardStore, clock: Clock, counters: Counters
+) -> Auditor:
+    record = store.audit(settings.audit_secret, settings.audit_limit, settings.audit_bytes)
+    pace = Pace(settings.publishes_per_minute, counters)
+    return Auditor(record, store.orders, clock, counters, settings.audit_age_s, pace)
+
+
+def _commander(
+    settings: DashboardSettings,
+    store: DashboardStore,
+    state: ReadModel,
+    board: ResultBoard,
+    clock: Clock,
+    counters: Counters,
+) -> Commander:
+    bounds = Bounds(
+        settings.command_limit,
+        settings.command_bytes,
+        settings.command_ttl,
+        settings.command_record_bytes,
+    )
+    must_last = settings.command_durability == "required"
+    return Commander(store.orders, state, board, clock, counters, bounds, must_last=must_last)
 
 
 def _flusher(fanout: Fanout, stopping: threading.Event) -> Any:

@@ -13,21 +13,21 @@ from typing import Any, Final
 from mqtt_dashboard import logs
 from mqtt_dashboard.bus.audit_store import AuditStore
 from mqtt_dashboard.bus.dashboard_orders import DashboardOrders
-from mqtt_dashboard.clock import DAY_S, Clock
+from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.api import PublishRequest
 from mqtt_dashboard.contract.audit import AuditAction, AuditEntry, AuditOutcome
-from mqtt_dashboard.contract.orders import CommandRequest, CommandResult
+from mqtt_dashboard.contract.orders import CommandRequest, CommandResult, told_topic
+from mqtt_dashboard.dashboard.audit_pace import Pace
 from mqtt_dashboard.dashboard.audit_refusals import Refusals
+from mqtt_dashboard.dashboard.audit_sweep import AuditSweep
 from mqtt_dashboard.dashboard.auth.principal import Principal
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.errors import BusError, ContractError, DashboardError
 
-SWEEP_EVERY_S: Final = 30.0
-# A command that was opened this long ago and has no record was never accepted.
-ACCEPTED_WITHIN_S: Final = 60.0
 MAX_OWN: Final = 10_000
 DETAIL_CHARACTERS: Final = 300
+TARGET_CHARACTERS: Final = 128
 
 _log = logs.get(__name__)
 
@@ -42,21 +42,25 @@ class Auditor:
         clock: Clock,
         counters: Counters,
         max_age_s: float | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.store = store
-        self._max_age_s = max_age_s
         self._refusals = Refusals(clock)
-        self._orders = orders
         self._clock = clock
         self._counters = counters
+        self._pace = pace
         self._own: OrderedDict[str, int] = OrderedDict()
-        self._first_seen: dict[str, float] = {}
-        self._swept_at = float("-inf")
+        self._sweep = AuditSweep(store, orders, clock, self, self._refusals.in_words, max_age_s)
 
     def publishing(
         self, who: Principal, request: PublishRequest | CommandRequest, command: str
     ) -> int:
-        """Write down that somebody wants to publish; raise `BusError` when that is impossible."""
+        """Write down that somebody wants to publish; raise `BusError` when that is impossible.
+
+        Raise `TooManyError`, and write nothing, when that one does too much.
+        """
+        if self._pace is not None:
+            self._pace.publish(who)
         seq = self._write(
             who,
             action="publish",
@@ -86,7 +90,7 @@ class Auditor:
         if seq is None:
             return
         try:
-            self._close(command, seq, outcome, reason, None)
+            self.outcome(command, seq, outcome, reason, None)
         except BusError as error:
             self._late(error)
 
@@ -96,7 +100,7 @@ class Auditor:
         if seq is None:
             return
         try:
-            self._close(result.id, seq, result.state, result.reason, result.code)
+            self.outcome(result.id, seq, result.state, result.reason, result.code)
         except BusError as error:
             self._late(error)
 
@@ -104,7 +108,14 @@ class Auditor:
     def deed(
         self, who: Principal, action: AuditAction, target: str, detail: str = ""
     ) -> Iterator[None]:
-        """Write down what is about to be done, and afterwards how it ended."""
+        """Write down what is about to be done, and afterwards how it ended.
+
+        Raise `BusError` or `TooManyError`, and nothing is to be done, when that is impossible.
+        """
+        # Whoever signed in may sign out: the one was counted.
+        if self._pace is not None and action != "sign_out":
+            self._pace.deed(who)
+        target = target[:TARGET_CHARACTERS]
         seq = self._write(who, action=action, outcome="asked", target=target, detail=detail or None)
         try:
             yield
@@ -114,11 +125,21 @@ class Auditor:
         self._told(who, action, target, seq, "done", None)
 
     def signed_in(self, who: Principal) -> None:
-        """Write down that a session began; raise `BusError` when that is impossible."""
+        """Write down that a session began; raise `BusError` or `TooManyError` when impossible."""
+        if self._pace is not None:
+            self._pace.deed(who)
         self._write(who, action="sign_in", outcome="done", target=who.name)
+
+    def key_changed(self, who: Principal) -> None:
+        """Tie the record together with this key from now on, and write that down."""
+        self.store.take_over()
+        self._write(who, action="key_changed", outcome="done")
 
     def refused_sign_in(self, name: str, address: str, reason: str) -> None:
         """Write down an attempt; ``name`` is empty unless it is a user's."""
+        if not self._refusals.take("sign_in"):
+            self._counters.add("audit_refusals_left_out")
+            return
         self._append(
             lambda seq: AuditEntry(
                 seq=seq,
@@ -132,51 +153,11 @@ class Auditor:
         )
 
     def sweep(self) -> None:
-        """Tell the outcomes that nobody told: of workers that died, of times without Redis."""
-        now = self._clock.monotonic()
-        if now - self._swept_at < SWEEP_EVERY_S:
-            return
-        found = self.store.open_commands()
-        self._swept_at = now
-        self._tell_left_out()
-        self._remove_old()
-        self._first_seen = {one: self._first_seen.get(one, now) for one in found}
-        for command, seq in found.items():
-            record = self._orders.record(command)
-            if record is not None and record.state != "accepted":
-                self._own.pop(command, None)
-                self._close(command, seq, record.state, record.reason, record.code)
-            elif record is None and now - self._first_seen[command] > ACCEPTED_WITHIN_S:
-                self._own.pop(command, None)
-                self._close(command, seq, "refused", "there is no record of this command", None)
+        """Do a part of what must be written down although nobody asks for it."""
+        self._sweep.turn()
 
-    def _refused(self, who: Principal, action: AuditAction, reason: str, **fields: Any) -> None:
-        if not self._refusals.take(action):
-            self._counters.add("audit_refusals_left_out")
-            return
-        try:
-            self._write(who, action=action, outcome="refused", detail=reason, **fields)
-        except BusError as error:
-            # It is refused all the same.
-            self._late(error)
-
-    def _tell_left_out(self) -> None:
-        told = self._refusals.in_words()
-        if told is not None:
-            self._note("left_out", "refused", f"not written down one by one: {told}")
-
-    def _remove_old(self) -> None:
-        """Move the beginning past what is too old, a day's entries at a time."""
-        if self._max_age_s is None:
-            return
-        oldest, now = self.store.oldest_at(), self._clock.now()
-        if oldest is None or now - oldest < self._max_age_s + DAY_S:
-            return
-        first = self.store.first_since(now - self._max_age_s)
-        self.store.begin_with(first)
-        self._note("old_removed", "done", f"the record begins with entry {first}")
-
-    def _note(self, action: AuditAction, outcome: AuditOutcome, detail: str) -> None:
+    def note(self, action: AuditAction, outcome: AuditOutcome, detail: str) -> None:
+        """Write down what nobody in particular did; raise `BusError`."""
         self._append(
             lambda seq: AuditEntry(
                 seq=seq,
@@ -188,9 +169,11 @@ class Auditor:
             )
         )
 
-    def _close(
+    def outcome(
         self, command: str, of: int, outcome: AuditOutcome, reason: str, code: int | None
     ) -> None:
+        """Write down how a command ended, unless somebody did; raise `BusError`."""
+        self._own.pop(command, None)
         self._append(
             lambda seq: AuditEntry(
                 seq=seq,
@@ -205,6 +188,16 @@ class Auditor:
             ),
             closes=command,
         )
+
+    def _refused(self, who: Principal, action: AuditAction, reason: str, **fields: Any) -> None:
+        if not self._refusals.take(action):
+            self._counters.add("audit_refusals_left_out")
+            return
+        try:
+            self._write(who, action=action, outcome="refused", detail=reason, **fields)
+        except BusError as error:
+            # It is refused all the same.
+            self._late(error)
 
     def _told(
         self,
@@ -250,8 +243,10 @@ class Auditor:
 
 def _facts(request: PublishRequest | CommandRequest) -> dict[str, Any]:
     size, digest = _payload(request)
+    topic, topic_sha256 = told_topic(request.topic)
     return {
-        "topic": request.topic,
+        "topic": topic,
+        "topic_sha256": topic_sha256,
         "qos": request.qos,
         "retain": request.retain,
         "mode": request.mode if isinstance(request, CommandRequest) else None,

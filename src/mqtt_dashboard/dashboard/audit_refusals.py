@@ -14,13 +14,13 @@ MINUTE_S: Final = 60.0
 
 
 class Refusals:
-    """How many refusals of this worker were written down in this minute, and how many were not."""
+    """How many refusals of each kind this worker wrote down in this minute, and left out."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._began = float("-inf")
-        self._written = 0
+        self._written: Counter[str] = Counter()
         self._left_out: Counter[str] = Counter()
 
     def take(self, action: str) -> bool:
@@ -28,9 +28,10 @@ class Refusals:
         with self._lock:
             now = self._clock.monotonic()
             if now - self._began >= MINUTE_S:
-                self._began, self._written = now, 0
-            self._written += 1
-            if self._written > PER_MINUTE:
+                self._began = now
+                self._written.clear()
+            self._written[action] += 1
+            if self._written[action] > PER_MINUTE:
                 self._left_out[action] += 1
                 return False
             return True

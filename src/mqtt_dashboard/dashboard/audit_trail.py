@@ -8,12 +8,14 @@ from typing import Final
 
 from mqtt_dashboard.bus.audit_store import AuditStore, Head
 from mqtt_dashboard.contract import codec
-from mqtt_dashboard.contract.audit import AuditEntry, AuditVerdict, ChainedEntry
+from mqtt_dashboard.contract.audit import AuditBreak, AuditEntry, AuditVerdict, ChainedEntry
 from mqtt_dashboard.errors import ContractError
 
 # How many entries one request looks at when it finds few.
 MOST_LOOKED_AT: Final = 20_000
 STEP: Final = 500
+BREAKS_TOLD: Final = 100
+MOST_BREAKS: Final = 10_000
 # A spreadsheet takes cells that begin like this for formulas.
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -64,7 +66,7 @@ def page(
 
 
 def verify(store: AuditStore, kept: tuple[int, str] | None = None) -> AuditVerdict:
-    """Follow the chain from the oldest entry that is there to the newest.
+    """Follow the chain from the oldest entry that is there to the newest, past what is broken.
 
     ``kept`` is the number and link of an entry as it was noted elsewhere: it must still be there,
     unless it was old enough to go.
@@ -74,19 +76,20 @@ def verify(store: AuditStore, kept: tuple[int, str] | None = None) -> AuditVerdi
     head = store.head()
     walk = _Walk(store, head, kept)
     for row in store.raw():
-        if not walk.step(*row):
-            break
+        walk.step(*row)
     walk.end()
+    first = walk.breaks[0] if walk.breaks else None
     return AuditVerdict(
-        ok=walk.reason is None,
+        ok=first is None,
         checked=walk.checked,
         first=walk.start if head.seq else None,
         last=head.seq,
         link=head.link,
         keyed=store.keyed,
-        broken_at=None if walk.reason is None else walk.expected,
-        reason=walk.reason,
+        broken_at=None if first is None else first.first,
+        reason=None if first is None else first.reason,
         losses=walk.losses,
+        breaks=walk.breaks[:BREAKS_TOLD],
     )
 
 
@@ -99,45 +102,60 @@ class _Walk:
         self._head = head
         self._link: str | None = None
         self._newest: AuditEntry | None = None
+        self._found: list[AuditBreak] = []
         self.start = self.expected = head.first
         self.checked = self.losses = 0
-        self.reason: str | None = None
 
-    def step(self, seq: int, document: bytes, link: str, before: str) -> bool:
-        """Look at one entry; False when it does not fit."""
+    @property
+    def breaks(self) -> list[AuditBreak]:
+        """Return what does not fit, by number."""
+        return sorted(self._found, key=lambda one: one.first)
+
+    def step(self, seq: int, document: bytes, link: str, before: str) -> None:
+        """Look at one entry."""
         if self._link is None:
             self.start = self.expected = seq
-        entry, self.reason = _read(self._store, seq, document, link, before)
-        if seq != self.expected:
-            self.reason = f"entries {self.expected} to {seq - 1} are missing"
-        elif self._link is not None and before != self._link:
-            self.reason = "it is not tied to the entry before it"
+        if seq > self.expected:
+            self._missing(self.expected, seq - 1)
+        entry, reason = _read(self._store, seq, document, link, before)
+        if seq == self.expected and self._link is not None and before != self._link:
+            reason = "it is not tied to the entry before it"
         elif self._kept is not None and seq == self._kept[0] and link != self._kept[1]:
-            self.reason = "its link is another one than was kept elsewhere"
-        if self.reason is not None or entry is None:
-            return False
-        self._link, self._newest, self.expected = link, entry, seq + 1
+            reason = "its link is another one than was kept elsewhere"
+        self._link, self.expected = link, seq + 1
+        if reason is not None or entry is None:
+            self._break(seq, seq, reason or "")
+            return
+        self._newest = entry
         self.checked += 1
         self.losses += entry.action == "loss"
-        return True
 
     def end(self) -> None:
         """Compare beginning and end with what must be there.
 
         While this reads others write, so the chain may reach beyond what was the newest.
         """
-        if self.reason is not None:
-            return
-        kept = self._newest.first if self._newest is not None else self.start
-        if self.start > kept:
-            self.expected, self.reason = kept, f"entries {kept} to {self.start - 1} are missing"
-        elif self.expected <= self._head.seq:
-            self.reason = f"entries {self.expected} to {self._head.seq} are missing"
-        elif self._kept is not None and self._kept[0] >= self.expected:
-            self.reason = f"entry {self._kept[0]}, whose link was kept elsewhere, is missing"
+        must_begin = self._newest.first if self._newest is not None else self.start
+        if self.start > must_begin:
+            self._missing(must_begin, self.start - 1)
+        if self.expected <= self._head.seq:
+            self._missing(self.expected, self._head.seq)
         elif self.expected == self._head.seq + 1 and (self._link or "") != self._head.link:
-            self.expected = self._head.seq
-            self.reason = "it is not the entry that was written last"
+            self._break(self._head.seq, self._head.seq, "it is not the entry that was written last")
+        if self._kept is not None and self._kept[0] >= self.expected:
+            seq = self._kept[0]
+            self._break(seq, seq, f"entry {seq}, whose link was kept elsewhere, is missing")
+
+    def _missing(self, first: int, last: int) -> None:
+        self._break(first, last, f"entries {first} to {last} are missing")
+
+    def _break(self, first: int, last: int, reason: str) -> None:
+        """Note what does not fit; a whole stretch with one reason is one break."""
+        newest = self._found[-1] if self._found else None
+        if newest is not None and (newest.last + 1, newest.reason) == (first, reason):
+            first = self._found.pop().first
+        if len(self._found) < MOST_BREAKS:
+            self._found.append(AuditBreak(first=first, last=last, reason=reason))
 
 
 def _read(

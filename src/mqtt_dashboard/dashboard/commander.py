@@ -2,12 +2,21 @@
 
 import threading
 import time
-import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from msgspec.structs import replace
 
-from mqtt_dashboard.bus.dashboard_orders import Bounds, DashboardOrders
+from mqtt_dashboard.bus.dashboard_orders import (
+    ANYBODY,
+    Accepted,
+    Bounds,
+    DashboardOrders,
+    Sender,
+)
+from mqtt_dashboard.bus.durability import NOT_ASKED
+from mqtt_dashboard.bus.order_records import Seen
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.contract import orders
 from mqtt_dashboard.contract.orders import CommandRecord, CommandRequest, CommandsReply
@@ -17,7 +26,10 @@ from mqtt_dashboard.dashboard.results import ResultBoard
 from mqtt_dashboard.dashboard.state import ReadModel
 from mqtt_dashboard.errors import BusError, DashboardError
 
-LOOK_EVERY_S: Final = 1.0
+# Results are told; this is for the one that was not.
+LOOK_EVERY_S: Final = 3.0
+# Rights change when an administrator acts, so once more is nearly always enough.
+JUDGED_AT_MOST: Final = 5
 
 
 class UnavailableError(DashboardError):
@@ -28,8 +40,23 @@ class NoRoomError(UnavailableError):
     """Nothing was accepted, because as much as is allowed is kept already."""
 
 
+class NotDurableError(UnavailableError):
+    """Nothing was accepted, because Redis would lose it when it dies; the text says what to do."""
+
+
 class KeyTakenError(DashboardError):
     """The Idempotency-Key stands for another command."""
+
+
+@dataclass(frozen=True)
+class Behalf:
+    """In whose name a command is sent: what the bridge judges by, and who it is."""
+
+    policy: CommandPolicy | None = None
+    sender: Sender = ANYBODY
+
+
+Judge = Callable[[], Behalf]
 
 
 class Commander:
@@ -43,40 +70,37 @@ class Commander:
         clock: Clock,
         counters: Counters,
         bounds: Bounds,
+        *,
+        must_last: bool = True,
     ) -> None:
         self._store = store
         self._state = state
         self._clock = clock
         self._counters = counters
         self._bounds = bounds
+        self._must_last = must_last
         self.board = board
 
     def accept(
         self,
         request: CommandRequest,
         key: str | None,
+        judge: Judge,
         *,
+        command_id: str,
         patient: bool = True,
-        command_id: str | None = None,
-        policy: CommandPolicy | None = None,
     ) -> CommandRecord:
         """Accept a command for good, or return the record its key stands for.
 
+        ``judge`` says in whose name, or raises; it is asked again when rights change meanwhile.
+        Without patience the caller waits for the result, and nothing is left for later.
+
         Raise `FieldRefusedError` (a field), `KeyTakenError` or `UnavailableError`.
         """
-        if key is not None:
-            orders.check_key(key)
-        order = orders.order_of(request, keyed=key is not None, patient=patient, policy=policy)
-        command_id = command_id or uuid.uuid4().hex
-        try:
-            accepted = self._store.accept(
-                command_id, order, request.deadline_s, key, self._bounds, self._state.durability
-            )
-        except BusError as error:
-            self._counters.add("commands", "unavailable")
-            advice = "" if key is None else "; repeat it with the same Idempotency-Key"
-            raise UnavailableError(f"not known to be accepted: {error.reason}{advice}") from error
+        accepted = self._accepted(request, key, judge, command_id, patient=patient)
         self._counters.add("commands", accepted.verdict)
+        if accepted.verdict == "rights":
+            raise UnavailableError("not accepted: rights are being changed; try again")
         if accepted.verdict == "full":
             raise NoRoomError(
                 f"not accepted: {accepted.told} are kept already, and there is no room for more"
@@ -91,17 +115,42 @@ class Commander:
             raise UnavailableError(f"accepted as {accepted.told}, but its record is gone")
         return replace(record, repeated=accepted.verdict == "known")
 
+    def _accepted(
+        self,
+        request: CommandRequest,
+        key: str | None,
+        judge: Judge,
+        command_id: str,
+        *,
+        patient: bool,
+    ) -> Accepted:
+        for _ in range(JUDGED_AT_MOST):
+            behalf, keyed = judge(), key is not None
+            order = orders.order_of(request, keyed=keyed, patient=patient, policy=behalf.policy)
+            durability, deadline_s = self._state.durability, request.deadline_s
+            try:
+                accepted = self._store.accept(
+                    command_id, order, deadline_s, key, self._bounds, durability, behalf.sender
+                )
+            except BusError as error:
+                self._counters.add("commands", "unavailable")
+                advice = "; repeat it with the same Idempotency-Key" if keyed else ""
+                told = f"not known to be accepted: {error.reason}{advice}"
+                raise UnavailableError(told) from error
+            if accepted.verdict != "rights":
+                break
+        return accepted
+
     def get(self, command_id: str) -> CommandRecord | None:
         """Return a record as it is now; one that is overdue and untouched has expired."""
         try:
-            record = self._store.record(command_id)
+            record = self._store.records.one(command_id)
             if record is None or record.state != "accepted" or record.phase != "queued":
                 return record
             if self._clock.now() <= record.deadline:
                 return record
-            if self._store.expire(record, self._clock.now()):
-                self._counters.add("commands", "expired_here")
-            return self._store.record(command_id)
+            self._counters.add("commands", "ended_here", self._store.sweep(only=command_id).ended)
+            return self._store.records.one(command_id)
         except BusError as error:
             raise UnavailableError(f"cannot be looked up now: {error.reason}") from error
 
@@ -116,11 +165,14 @@ class Commander:
                 return record
             event.wait(min(left, LOOK_EVERY_S))
 
-    def recent(self, limit: int) -> CommandsReply:
-        """Return the newest records and how full the stream is."""
+    def recent(self, limit: int, seen: Seen, *, counted: bool) -> CommandsReply:
+        """Return the newest records that are to be seen, and how full the stream is."""
+        queued: int | None = None
+        used: int | None = None
         try:
-            found = self._store.recent(limit)
-            queued, used = self._store.waiting()
+            found = self._store.records.newest(limit, seen)
+            if counted:
+                queued, used = self._store.waiting()
         except BusError as error:
             raise UnavailableError(f"cannot be looked up now: {error.reason}") from error
         durability = self._state.durability
@@ -132,4 +184,22 @@ class Commander:
             queued_bytes_limit=self._bounds.bytes,
             durable=durability.durable,
             durable_reason=durability.reason,
+        )
+
+    def require_durable(self) -> None:
+        """Raise `UnavailableError` when what is accepted now may not outlive Redis."""
+        if not self._must_last:
+            return
+        found = self._state.durability
+        if found is NOT_ASKED:
+            try:
+                found = self._state.durability = self._store.durability()
+            except BusError as error:
+                raise UnavailableError(f"not sent: {error.reason}") from error
+        if found.durable:
+            return
+        self._counters.add("commands", "not_durable")
+        raise NotDurableError(
+            f"not accepted: {found.reason}. Switch its append-only file on (appendonly yes), or "
+            "let the dashboard accept all the same (COMMAND_DURABILITY=relaxed)"
         )

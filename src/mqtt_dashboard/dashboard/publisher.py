@@ -6,14 +6,12 @@ is the time the caller waits anyway.
 
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from typing import Final
 
 from mqtt_dashboard.contract.api import PublishReply, PublishRequest
 from mqtt_dashboard.contract.orders import CommandRecord, CommandRequest
-from mqtt_dashboard.contract.policy import CommandPolicy
-from mqtt_dashboard.dashboard.commander import Commander, UnavailableError
+from mqtt_dashboard.dashboard.commander import Commander, Judge, UnavailableError
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.state import ReadModel
 from mqtt_dashboard.errors import QueueFullError
@@ -35,35 +33,26 @@ class Publisher:
     def publish(
         self,
         request: PublishRequest,
-        begun: Callable[[str], None] = lambda _id: None,
-        policy: CommandPolicy | None = None,
-        identity: str | None = None,
+        judge: Judge,
+        *,
+        identity: str,
+        waiter: str,
+        begun: Callable[[str], None],
     ) -> PublishReply:
         """Publish one message; ``begun`` is told the id before anybody can have a result.
 
-        ``policy`` says in whose name; the bridge judges by it again. ``identity`` is the id the
-        command gets, else it is a new one.
+        ``judge`` says in whose name, ``identity`` is the id the command gets, ``waiter`` stands for
+        the one whose place to wait is taken.
 
         Raise `FieldRefusedError` or `UnavailableError` when nothing was sent.
         """
         started = time.monotonic()
-        identity = identity or uuid.uuid4().hex
-        command = CommandRequest(
-            topic=request.topic,
-            payload=request.payload,
-            qos=request.qos,
-            retain=request.retain,
-            encoding=request.encoding,
-            mode="at-most-once",
-            deadline_s=self._timeout_s,
-        )
+        command = self.command(request)
         try:
             # The place is taken first: nothing is sent whose result nobody waits for.
-            with self._commander.board.place(identity) as event:
+            with self._commander.board.place(identity, waiter) as event:
                 begun(identity)
-                self._commander.accept(
-                    command, None, patient=False, command_id=identity, policy=policy
-                )
+                self._commander.accept(command, None, judge, command_id=identity, patient=False)
                 reply = self._reply(identity, self._wait(identity, event))
         except QueueFullError as error:
             self._counters.add("publishes", "unavailable")
@@ -81,6 +70,18 @@ class Publisher:
             topic=request.topic,
             code=reply.code,
             duration_ms=duration_ms,
+        )
+
+    def command(self, request: PublishRequest) -> CommandRequest:
+        """Return the command a publish is."""
+        return CommandRequest(
+            topic=request.topic,
+            payload=request.payload,
+            qos=request.qos,
+            retain=request.retain,
+            encoding=request.encoding,
+            mode="at-most-once",
+            deadline_s=self._timeout_s,
         )
 
     def require_bridge(self) -> None:

@@ -120,6 +120,7 @@ class SocketHandlers:
         sid = _sid()
         filters = self._fanout.leave(sid)
         self._crowd.leave(sid)
+        self._commander.board.leave(sid)
         self._recent.pop(sid, None)
         self._count_filters(self._users.pop(sid, None), -len(filters))
         for topic_filter in filters:
@@ -183,13 +184,17 @@ class SocketHandlers:
 
     def _watch(self, sid: str, data: object) -> CommandWatchReply:
         """Tell what is known of a command; its result follows when there is none yet."""
-        command_id = _converted(data, CommandWatch).id
+        command_id, board = _converted(data, CommandWatch).id, self._commander.board
+        record = None
+        # Followed first: a result that comes in between is then told twice, never missed.
+        board.follow(command_id, sid)
         try:
-            # Followed first: a result that comes in between is then told twice, never missed.
-            self._commander.board.follow(command_id, sid)
             record = self._publisher.find(self._crowd.of(sid), command_id)
         except UnavailableError as error:
             raise RefusedError(str(error)) from error
+        finally:
+            if record is None or record.finished_at is not None:
+                board.unfollow(command_id, sid)
         if record is None:
             raise RefusedError("there is no record of this command (any more)")
         return CommandWatchReply(ok=True, id=command_id, command=record)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from mqtt_dashboard import __version__
-from mqtt_dashboard.bus.dashboard_orders import Durability
+from mqtt_dashboard.bus.durability import NOT_ASKED, Durability
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.contract import CONTRACT_VERSION, topics
 from mqtt_dashboard.contract.api import (
@@ -63,7 +63,7 @@ class ReadModel:
         self.clients: Kept[ClientsUpdate] | None = None
         self.topics: Kept[TopicsUpdate] | None = None
         self.last_change: StatusChange | None = None
-        self.durability = Durability(None, "Redis was not asked yet")
+        self.durability: Durability = NOT_ASKED
 
     # Written by the follower -----------------------------------------------------------------
     def redis_answered(self) -> None:

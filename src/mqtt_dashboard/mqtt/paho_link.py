@@ -130,6 +130,8 @@ class _PahoConversation(Conversation):
             if connection is not None:
                 connection.close()
             self.waker.close()
+            # What went out whole, or was confirmed, before it failed is not to be sent again.
+            self._finish_published()
             self.outbox.close(loss.reason, self.clock.monotonic())
 
     def _connect(self) -> None:

@@ -10,6 +10,7 @@ from mqtt_dashboard.bridge.client_poller import ClientPoller
 from mqtt_dashboard.bridge.clients import Clients
 from mqtt_dashboard.bridge.emqx_api import ApiError, EmqxApi
 from mqtt_dashboard.clock import SystemClock
+from mqtt_dashboard.config_bridge import BridgeSettings
 from mqtt_dashboard.errors import ConfigError
 from mqtt_dashboard.mqtt.client_events import ClientConnected, Connection
 from tests.support.emqx_api import KEY, SECRET, EmqxServer, client, serving, subscription
@@ -149,4 +150,4 @@ def test_a_round_ends_when_the_bridge_stops(emqx: EmqxServer) -> None:
 def test_settings_that_cannot_be(values: dict[str, str]) -> None:
     """Half a set of settings, and addresses that are none, are refused at the start."""
     with pytest.raises(ConfigError):
-        config.load(config.BridgeSettings, values)
+        config.load(BridgeSettings, values)

@@ -19,11 +19,14 @@ class Sockets:
         self.frames: dict[str, list[Any]] = defaultdict(list)
         self.deaf: set[str] = set()
         self.closed: list[str] = []
+        self.results: list[str] = []
 
     def send(self, sids: Sequence[str], event: str, document: bytes) -> None:
         """Keep a document for each viewer."""
         for sid in sids:
             assert sid not in self.deaf
+            if event == "command_result":
+                self.results.append(sid)
             if event == "mqtt_messages":
                 self.frames[sid].append(msgspec.json.decode(document))
 

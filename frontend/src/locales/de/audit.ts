@@ -51,6 +51,7 @@ export const audit = {
     left_out: "Ablehnungen gezählt",
     old_removed: "alte Einträge entfernt",
     loss: "Einträge verloren",
+    key_changed: "Schlüssel gewechselt",
   },
   outcomes: {
     asked: "beauftragt",

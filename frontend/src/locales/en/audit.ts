@@ -51,6 +51,7 @@ export const audit = {
     left_out: "refusals counted",
     old_removed: "old entries removed",
     loss: "entries lost",
+    key_changed: "key changed",
   },
   outcomes: {
     asked: "asked",

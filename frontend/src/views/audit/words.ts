@@ -9,6 +9,7 @@ export const ACTIONS: AuditEntry["action"][] = [
   "left_out",
   "old_removed",
   "loss",
+  "key_changed",
   "sign_in",
   "sign_out",
   "password",

@@ -75,6 +75,15 @@ class Principal:
             return f"token:{self.token}"
         return self.owner or f"user:{self.name}"
 
+    @property
+    def sender(self) -> str:
+        """Return by what this one's commands are found when its rights are withdrawn."""
+        if self.token is not None:
+            return f"token:{self.token}"
+        if self.kind == "anonymous":
+            return ""
+        return f"{'user' if self.owner is None else 'provider'}:{self.account}"
+
     def has_role(self, role: Role) -> bool:
         """Tell whether this one has at least a role."""
         return RANK[self.role] >= RANK[role]
@@ -93,9 +102,16 @@ class Principal:
                 f"{self.name} may read {self.read.in_words()}; this filter reaches beyond that"
             )
 
-    def sees_command(self, topic: str) -> bool:
-        """Tell whether this one may see commands to a topic."""
-        return self.read.allows(topic) or self.publish.allows(topic)
+    def sees_command(self, topic: str, *, is_whole: bool = True) -> bool:
+        """Tell whether this one may see commands to a topic, or to all that begin like this."""
+        if is_whole:
+            return self.read.allows(topic) or self.publish.allows(topic)
+        return self.read.allows_beginning(topic) or self.publish.allows_beginning(topic)
+
+    @property
+    def sees_all_commands(self) -> bool:
+        """Tell whether no filter hides a command from this one."""
+        return self.read.unrestricted or self.publish.unrestricted
 
     def policy(self) -> CommandPolicy:
         """Return what the bridge checks again."""

@@ -76,6 +76,10 @@ class Recognition:
         ours = OURS.match(str(environ.get("HTTP_AUTHORIZATION", ""))) is not None
         return ours or self.session_secret(environ) is not None or bool(self._named(environ))
 
+    def version(self) -> int | None:
+        """Return a number that grows whenever rights may have shrunk; None if nobody signs in."""
+        return self._store.version() if self.required else None
+
     def again(self, principal: Principal) -> Principal | None:
         """Return somebody recognised before as that one is now; None when no more."""
         try:

@@ -1,6 +1,6 @@
 """The audit record over HTTP, for administrators: pages, a file, a proof."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, get_args
 
 import flask
@@ -8,11 +8,15 @@ import flask
 from mqtt_dashboard.contract.audit import AuditAction, AuditOutcome, AuditReply
 from mqtt_dashboard.dashboard import audit_trail
 from mqtt_dashboard.dashboard.audit_trail import Search
+from mqtt_dashboard.dashboard.auth.guard import current
+from mqtt_dashboard.dashboard.auth.principal import ForbiddenError, SignInError
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.responses import BadQueryError, reply
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 500
+# A download may take long; whose it is is looked at every so many lines.
+LOOK_EVERY: Final = 500
 ACTIONS: Final = frozenset(get_args(AuditAction))
 OUTCOMES: Final = frozenset(get_args(AuditOutcome))
 
@@ -45,20 +49,37 @@ def blueprint(parts: Parts) -> flask.Blueprint:
 
     @routes.get("/export")
     def export() -> flask.Response:
-        return _file(audit_trail.json_lines(store), "application/x-ndjson", "audit.jsonl")
+        lines = audit_trail.json_lines(store)
+        return _file(parts, lines, "application/x-ndjson", "audit.jsonl")
 
     @routes.get("/export.csv")
     def export_csv() -> flask.Response:
-        return _file(audit_trail.comma_separated(store), "text/csv", "audit.csv")
+        return _file(parts, audit_trail.comma_separated(store), "text/csv", "audit.csv")
 
     return routes
 
 
-def _file(lines: Iterator[bytes], kind: str, name: str) -> flask.Response:
-    answer = flask.Response(lines, mimetype=kind)
+def _file(parts: Parts, lines: Iterator[bytes], kind: str, name: str) -> flask.Response:
+    who = current()
+
+    def may_go_on() -> bool:
+        try:
+            return parts.publisher.still(who).has_role("administrator")
+        except SignInError:
+            return False
+
+    answer = flask.Response(while_allowed(lines, may_go_on), mimetype=kind)
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     answer.headers["Cache-Control"] = "no-store"
     return answer
+
+
+def while_allowed(lines: Iterator[bytes], may_go_on: Callable[[], bool]) -> Iterator[bytes]:
+    """Yield lines while who asked for them may have them; then the download breaks off."""
+    for number, line in enumerate(lines):
+        if number % LOOK_EVERY == 0 and not may_go_on():
+            raise ForbiddenError("whoever asked for this file may not have it any more")
+        yield line
 
 
 def _search() -> Search:

@@ -131,7 +131,9 @@ class Desk:
     def end_sessions(self) -> flask.Response:
         """Answer ``DELETE /api/auth/sessions``: the one named by ``id``, else all but this one."""
         principal, wanted = current(), flask.request.args.get("id")
-        known = [] if principal.session is None else self._sessions.of_user(principal.account)
+        if principal.session is None:
+            raise ForbiddenError("only who signed in here has sessions to end")
+        known = self._sessions.of_user(principal.account)
         chosen = [
             digest
             for digest, _ in known
@@ -139,6 +141,8 @@ class Desk:
         ]
         if wanted is not None and not chosen:
             return refuse(404, "not_found", "you have no such session", "id")
+        if not chosen:
+            return self.sessions()
         detail = f"{len(chosen)} sessions"
         with self._parts.auditor.deed(principal, "sessions_end", principal.name, detail):
             for digest in chosen:

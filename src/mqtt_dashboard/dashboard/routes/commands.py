@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Final, NoReturn
 
 import flask
-from msgspec.structs import replace
 
 from mqtt_dashboard.contract.orders import (
     MAX_WAIT_S,
@@ -14,7 +13,13 @@ from mqtt_dashboard.contract.orders import (
     CommandsReply,
 )
 from mqtt_dashboard.dashboard.auth.guard import current
-from mqtt_dashboard.dashboard.commander import KeyTakenError, NoRoomError, UnavailableError
+from mqtt_dashboard.dashboard.auth.publishing import sees
+from mqtt_dashboard.dashboard.commander import (
+    KeyTakenError,
+    NoRoomError,
+    NotDurableError,
+    UnavailableError,
+)
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.queries import whole_number
 from mqtt_dashboard.dashboard.responses import read_body, refuse, reply
@@ -56,6 +61,8 @@ def _answer(serve: Callable[[], flask.Response]) -> flask.Response:
         return refuse(409, "key_taken", str(error), KEY)
     except NoRoomError as error:
         return refuse(503, "full", str(error))
+    except NotDurableError as error:
+        return refuse(503, "not_durable", str(error))
     except (UnavailableError, QueueFullError) as error:
         return refuse(503, "unavailable", str(error))
 
@@ -67,7 +74,7 @@ def _send(parts: Parts) -> flask.Response:
     record = parts.publisher.accept(current(), request, flask.request.headers.get(KEY))
     known = record.repeated and record.finished_at is not None
     response = reply(record, 200 if known else 202)
-    response.headers["Location"] = f"/api/commands/{record.id}"
+    response.headers["Location"] = f"{parts.page_settings.base_path}/api/commands/{record.id}"
     return response
 
 
@@ -79,10 +86,10 @@ def _one(parts: Parts, command_id: str) -> flask.Response:
 
 
 def _recent(parts: Parts) -> CommandsReply:
-    who = current()
-    found = parts.commander.recent(whole_number("limit", DEFAULT_LISTED, MAX_LISTED))
-    seen = [record for record in found.commands if who.sees_command(record.topic)]
-    return replace(found, commands=seen)
+    who, limit = current(), whole_number("limit", DEFAULT_LISTED, MAX_LISTED)
+    # To others how many wait would tell of commands they do not see.
+    counted = who.sees_all_commands
+    return parts.commander.recent(limit, lambda one: sees(who, one), counted=counted)
 
 
 def _look(parts: Parts, command_id: str, seconds: float) -> CommandRecord | None:
@@ -90,8 +97,10 @@ def _look(parts: Parts, command_id: str, seconds: float) -> CommandRecord | None
         return None
     if seconds <= 0:
         return parts.commander.get(command_id)
-    with parts.commander.board.place(command_id) as event:
-        return parts.commander.wait(command_id, seconds, event)
+    with parts.commander.board.place(command_id, current().visitor) as event:
+        parts.commander.wait(command_id, seconds, event)
+    # Whoever asked may have been signed out while this waited.
+    return parts.publisher.find(parts.publisher.still(current()), command_id)
 
 
 def _number(name: str, default: float, lowest: float, highest: float) -> float:

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from mqtt_dashboard.config_oidc import CALLBACK_PATH
 from mqtt_dashboard.dashboard.auth.oidc import UNDER_WAY_S, OidcError, Visit, safe_page
 from mqtt_dashboard.dashboard.auth.parts import AuthParts
-from mqtt_dashboard.dashboard.auth.principal import digest_of
+from mqtt_dashboard.dashboard.auth.principal import TooManyError, digest_of
 from mqtt_dashboard.dashboard.parts import Parts
 from mqtt_dashboard.dashboard.responses import refuse
 from mqtt_dashboard.errors import BusError
@@ -82,11 +82,11 @@ class Gateway:
 
 
 def record_sign_in(parts: Parts, secret: str) -> None:
-    """Write a new session down; when that is impossible it ends, and `BusError` is raised."""
+    """Write a new session down; when that is impossible it ends, and the error is raised."""
     principal = replace(parts.auth.recognition.by_secret(secret), address=parts.address())
     try:
         parts.auditor.signed_in(principal)
-    except BusError:
+    except (BusError, TooManyError):
         parts.auth.store.sessions.end(digest_of(secret), principal.account)
         raise
 
