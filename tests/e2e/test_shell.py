@@ -1,12 +1,11 @@
-"""What all pages share: accessibility, width, languages, keyboard, the size of the first load."""
+"""What all pages share: accessibility, width, languages, keyboard."""
 
-import gzip
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Response, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.e2e.conftest import System
 from tests.support.servers import wait_for
@@ -15,7 +14,6 @@ from tests.support.services import Device
 pytestmark = pytest.mark.e2e
 
 PAGES = ["/", "/monitor", "/topics", "/clients", "/publish", "/system"]
-FIRST_LOAD_BYTES = 150_000
 AXE = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
@@ -74,21 +72,6 @@ def test_no_page_is_wider_than_the_screen(chromium: Browser, lively: System) -> 
             settled(page, f"{lively.url}{path}")
             assert page.evaluate("document.documentElement.scrollWidth") <= 390, (locale, path)
         context.close()
-
-
-def test_the_first_load_is_small(page: Page, system: System) -> None:
-    """Scripts and styles the entry asks for, compressed, stay within the budget."""
-    bodies: list[bytes] = []
-
-    def keep(response: Response) -> None:
-        if response.url.endswith((".js", ".css")):
-            bodies.append(response.body())
-
-    page.on("response", keep)
-    page.goto(f"{system.url}/nowhere", wait_until="networkidle")  # nothing here comes later
-    expect(page.get_by_text("There is no page at this address")).to_be_visible()
-    assert len(bodies) > 2
-    assert sum(len(gzip.compress(body)) for body in bodies) < FIRST_LOAD_BYTES
 
 
 def test_german_is_kept_and_complete(page: Page, lively: System) -> None:
