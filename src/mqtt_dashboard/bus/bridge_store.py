@@ -14,6 +14,7 @@ from mqtt_dashboard.bus.bridge_history import BridgeHistory
 from mqtt_dashboard.bus.bridge_orders import BridgeOrders
 from mqtt_dashboard.bus.bridge_topics import BridgeTopics
 from mqtt_dashboard.bus.fence import FENCE, fencing_errors
+from mqtt_dashboard.bus.kept import EVENTS_KEPT
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.commands import CommandReply
@@ -23,7 +24,6 @@ from mqtt_dashboard.errors import BusError, ContractError
 LEASE_TTL_MS: Final = 5000
 STATUS_TTL_MS: Final = 3000
 REPLY_TTL_S: Final = 60
-EVENTS_KEPT: Final = 1000
 
 # KEYS lease, epoch, status; ARGV instance, lease ttl, own epoch, now (s), status, status ttl.
 # A reign ends when the lease has passed to somebody else, or when Redis forgot the epoch. Epochs

@@ -9,9 +9,9 @@ parties share), ``n`` size, ``h`` fingerprint, ``e`` stream entry, ``x`` 1 with 
 from typing import Final
 
 from mqtt_dashboard.bus.fence import FENCE
+from mqtt_dashboard.bus.kept import RESULTS_KEPT
 
 GROUP: Final = "bridge"
-RESULTS_KEPT: Final = 1000
 
 _NOW: Final = """
 local time = redis.call('TIME')
