@@ -3,13 +3,17 @@
 import ast
 import importlib.util
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+DASHBOARD = ROOT / "src/mqtt_dashboard/dashboard"
 LOCALES = ROOT / "frontend/src/locales"
+# The counts of which the page shows the reasons; frontend/src/views/system/losses.ts.
+COUNTED = re.compile(r"const COUNTED = \[(.*?)\]", re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +61,22 @@ LATER = "; ask again later"
     assert "here.py: no German words for 'the weather station'" in wrong
     assert "nobody says 'nobody says this' any more" in wrong
     assert "the numbers in '{1} is gone for {2} s'" in wrong
+
+
+def test_every_reason_of_a_loss_has_words() -> None:
+    """What the page lists as left out it also says the reason of, in both languages."""
+    counted = COUNTED.search((ROOT / "frontend/src/views/system/losses.ts").read_text())
+    assert counted is not None
+    names = set(re.findall(r'"(\w+)"', counted[1]))
+    reasons = set()
+    for file in DASHBOARD.rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        found = re.findall(r'counters\.add\("(\w+)", "([^"]+)"', text)
+        reasons |= {reason for name, reason in found if name in names}
+        reasons |= set(re.findall(r'\bLoop\("([^"]+)"', text))
+    assert {"too_many", "route", "heartbeat"} <= reasons
+    for language in ("en", "de"):
+        text = (LOCALES / language / "system.ts").read_text(encoding="utf-8")
+        block = text.partition("lossReason")[2]
+        words = set(re.findall(r'^    "?([\w-]+)"?: "', block, re.MULTILINE))
+        assert reasons - words == set(), language
