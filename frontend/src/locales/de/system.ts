@@ -86,6 +86,7 @@ export const system: Texts<typeof en> = {
   lossReason: {
     too_many: "mehr, als eine Seite zeigen kann",
     slow: "der Zuschauer war langsam",
+    too_many_at_once: "zu viele auf einmal",
     unwanted: "nicht mehr beobachtet",
     not_reading: "las nicht",
     no_credit: "verlangte nicht mehr",

@@ -83,6 +83,7 @@ export const system = {
   lossReason: {
     too_many: "more than a page can show",
     slow: "the viewer was slow",
+    too_many_at_once: "too many at once",
     unwanted: "no longer watched",
     not_reading: "did not read",
     no_credit: "asked for no more",
