@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import STATIC, System
+from tests.support.servers import wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -39,6 +40,26 @@ def test_the_first_load_is_small(page: Page, system: System) -> None:
     page.goto(f"{system.url}/nowhere", wait_until="networkidle")
     expect(page.get_by_text("There is no page at this address")).to_be_visible()
     assert sum(transferred) < 10_000, urls
+    assert not [url for url in urls if "history" in url]
+
+
+def test_the_past_comes_as_far_as_it_is_looked_at(page: Page, system: System) -> None:
+    """The overview asks for the lines it draws, and for all others once they are in sight."""
+    asked: list[str] = []
+    page.on(
+        "request", lambda request: asked.append(request.url) if "/history" in request.url else None
+    )
+    page.goto(system.url)
+    expect(page.get_by_role("table", name="The broker's averages")).to_be_attached(timeout=30_000)
+    assert [("fields=" in url) for url in asked] == [True]
+    page.get_by_role("table", name="The broker's averages").scroll_into_view_if_needed()
+
+    def all_asked() -> bool:
+        page.wait_for_timeout(50)
+        return len(asked) > 1
+
+    wait_for(all_asked, "the rest is asked for")
+    assert "fields=" not in asked[1]
 
 
 def test_the_package_carries_the_compressed_forms(tmp_path: Path) -> None:

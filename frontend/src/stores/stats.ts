@@ -18,6 +18,20 @@ export const STALE_AFTER_S = 15;
 /** Three of its ten-second intervals for lists. */
 const LIST_STALE_AFTER_S = 30;
 const STEP_S = 5;
+/** The lines of the charts and tiles; the broker's own values come when they are in sight. */
+const DRAWN = [
+  "clients_connected",
+  "subscriptions",
+  "retained",
+  "publish_dropped",
+  "rate_publish_received",
+  "rate_publish_sent",
+  "rate_publish_dropped",
+  "rate_bridge_messages",
+  "rate_bytes_received",
+  "rate_bytes_sent",
+];
+type Past = "drawn" | "all";
 const HOUR_S = 3600;
 
 export const useStats = defineStore("stats", () => {
@@ -51,11 +65,24 @@ export const useStats = defineStore("stats", () => {
     clientsAt.value = Date.now() / 1000;
   });
   // What happened while this page was closed, or away, the bridge has kept.
-  connection.socket.on("connect", () => void recall());
+  connection.socket.on("connect", () => void load());
 
-  async function recall(): Promise<void> {
+  /** How much of the past somebody looks at: an hour of everything is a large answer. */
+  let looked: Past | null = null;
+
+  /** Ask for what is drawn first, or for everything, unless it is here; and again after a break. */
+  function recall(past: Past): void {
+    if (looked === past || looked === "all") return;
+    looked = past;
+    if (connection.socket.connected) void load();
+  }
+
+  async function load(): Promise<void> {
+    if (looked === null) return;
     try {
-      const reply = await get<StatsHistoryReply>("/api/broker/stats/history", { span: "hour" });
+      const fields = looked === "drawn" ? DRAWN.join(",") : null;
+      const query = { span: "hour", fields };
+      const reply = await get<StatsHistoryReply>("/api/broker/stats/history", query);
       const known = fromColumns(reply);
       const end = known[known.length - 1]?.time ?? 0;
       history.value = [...known, ...history.value.filter((sample) => sample.time > end)];
@@ -86,5 +113,5 @@ export const useStats = defineStore("stats", () => {
     return silentSince.value === null ? told : Math.min(told, silentSince.value);
   });
 
-  return { latest, topics, clients, clientsAsOf, history, historyProblem, age, stale };
+  return { latest, topics, clients, clientsAsOf, history, historyProblem, recall, age, stale };
 });
