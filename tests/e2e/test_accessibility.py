@@ -9,7 +9,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.e2e.conftest import System, running_system
 from tests.support.services import Device
 
-pytestmark = pytest.mark.e2e
+# Some seconds on an idle machine; on a busy one axe takes its time.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 AXE = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -20,7 +21,7 @@ PAGES = {
     name: f"/{name}"
     for name in ("", "monitor", "topics", "clients", "publish", "system", "nowhere")
 } | {"a topic": "/topics?topic=plant%2Fhall%2Flamp", "a watched filter": "/monitor?f=%23"}
-STALE = ("", "monitor?f=%23", "topics?topic=plant%2Fhall%2Flamp", "clients", "publish", "system")
+STALE = ("", "monitor?f=%23", "clients", "system")
 
 
 def chosen_row(page: Page) -> None:
