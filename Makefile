@@ -84,6 +84,7 @@ generate: dev ## Write the generated files anew
 	@$(STEP) "Generate the contract's files" $(PY) scripts/gen_contract.py
 	@$(STEP) "Generate .env.example" $(PY) scripts/gen_env.py
 	@$(STEP) "Generate docs/reference/cli.md" $(PY) scripts/gen_cli.py
+	@$(PY) scripts/sentences.py
 
 ci: ## Do what continuous integration does
 	@.ci/run

@@ -29,6 +29,7 @@ check "Import layers" lint-imports
 check "Generated: contract" python scripts/gen_contract.py --check
 check "Generated: .env.example" python scripts/gen_env.py --check
 check "Generated: docs/reference/cli.md" python scripts/gen_cli.py --check
+check "German words for every sentence" python scripts/sentences.py --check
 check "Compose file: schema" \
   check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 check "Dockerfile (hadolint)" hadolint deploy/docker/Dockerfile

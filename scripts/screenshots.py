@@ -28,6 +28,8 @@ Theme = Literal["light", "dark"]
 THEMES: tuple[Theme, ...] = ("light", "dark")
 # Shown in full length when narrow: what matters is not on the first screen.
 WHOLE = {"overview", "publish", "system"}
+# A picture longer than this shows nobody anything.
+LONGEST = 2600
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -93,6 +95,16 @@ def prepare(page: Page, name: str) -> None:
         page.wait_for_timeout(2500)
 
 
+def picture(page: Page, target: Path, *, whole: bool) -> None:
+    """Write a picture; in full length on a screen as long as the page, bars at its ends."""
+    size = page.viewport_size
+    if whole and size is not None:
+        height = int(page.evaluate("document.documentElement.scrollHeight"))
+        page.set_viewport_size({"width": size["width"], "height": min(height, LONGEST)})
+        page.wait_for_timeout(300)
+    page.screenshot(path=target)
+
+
 def main() -> None:
     """Write all pictures."""
     chromium = shutil.which("chromium") or "/usr/bin/chromium"
@@ -116,7 +128,7 @@ def main() -> None:
                     page.wait_for_selector("text=connected")
                     prepare(page, name)
                     target = IMAGES / f"{name}-{theme}-{label}.png"
-                    page.screenshot(path=target, full_page=label == "narrow" and name in WHOLE)
+                    picture(page, target, whole=label == "narrow" and name in WHOLE)
                     page.close()
                     print(f"wrote {target.relative_to(ROOT)}")
         browser.close()

@@ -7,6 +7,8 @@ import OverviewView from "./views/OverviewView.vue";
 declare module "vue-router" {
   interface RouteMeta {
     title?: TextKey;
+    /** The page makes use of more width than text can be read in. */
+    wide?: boolean;
   }
 }
 
@@ -14,30 +16,35 @@ declare module "vue-router" {
 export const router = createRouter({
   history: createWebHistory(basePath()),
   routes: [
-    { path: "/", name: "overview", component: OverviewView, meta: { title: "app.page.overview" } },
+    {
+      path: "/",
+      name: "overview",
+      component: OverviewView,
+      meta: { title: "app.page.overview", wide: true },
+    },
     {
       path: "/monitor",
       name: "monitor",
       component: () => import("./views/MonitorView.vue"),
-      meta: { title: "app.page.monitor" },
+      meta: { title: "app.page.monitor", wide: true },
     },
     {
       path: "/topics",
       name: "topics",
       component: () => import("./views/TopicsView.vue"),
-      meta: { title: "app.page.topics" },
+      meta: { title: "app.page.topics", wide: true },
     },
     {
       path: "/clients",
       name: "clients",
       component: () => import("./views/ClientsView.vue"),
-      meta: { title: "app.page.clients" },
+      meta: { title: "app.page.clients", wide: true },
     },
     {
       path: "/system",
       name: "system",
       component: () => import("./views/SystemView.vue"),
-      meta: { title: "app.page.system" },
+      meta: { title: "app.page.system", wide: true },
     },
     {
       path: "/publish",

@@ -61,6 +61,8 @@ def _shown(name: str, value: object, default: object, description: str) -> Setti
         text = "not set"
     elif isinstance(value, list):
         text = ", ".join(str(one) for one in value)
+    elif isinstance(value, bool):
+        text = str(value).lower()
     else:
         text = str(value)
     return SettingShown(

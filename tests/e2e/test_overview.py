@@ -42,7 +42,7 @@ def test_a_lost_broker_is_shown(page: Page, system: System) -> None:
     expect(part(page, "Redis")).to_contain_text("up")
     expect(page.locator(".tiles.old")).to_be_visible()
     system.broker.start()
-    expect(part(page, "Broker")).to_contain_text("connected with MQTT", timeout=15_000)
+    expect(part(page, "Broker")).to_contain_text("Connected with MQTT", timeout=15_000)
 
 
 def test_a_dead_bridge_is_shown(page: Page, system: System) -> None:

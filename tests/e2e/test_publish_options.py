@@ -13,8 +13,8 @@ from paho.mqtt.properties import Properties as PahoProperties
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import System, running_system
+from tests.e2e.test_accessibility import AXE, RULES
 from tests.e2e.test_publish import fill
-from tests.e2e.test_shell import AXE, RULES
 from tests.support.servers import wait_for
 from tests.support.services import Device
 

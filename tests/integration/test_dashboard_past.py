@@ -167,6 +167,50 @@ def test_the_system_shows_all_parts_and_no_secret(whole: Whole) -> None:
     assert all(one["process"]["rss_bytes"] > 10_000_000 for one in system["workers"])
 
 
+def test_every_stream_stands_against_its_limit(whole: Whole) -> None:
+    """The message log counts the bytes it really holds, and each stream says where it ends."""
+    log = RedisChannels().message_log
+    with whole.redis.client() as client:
+        # A log whose newest entries are the large ones: five samples of it are no measure.
+        for number in range(1200):
+            client.xadd(log, {"b": b"." * (10 if number < 900 else 4000)})
+    system = whole.dashboard.get("/api/system")[1]
+    streams = {one["name"]: one for one in system["redis"]["streams"]}
+    with whole.redis.client() as client:
+        exact = client.memory_usage(log, samples=0)
+        guessed = client.memory_usage(log)
+    assert abs(guessed - exact) > exact / 20, "the samples happen to be right"
+    assert abs(system["redis"]["log_bytes"] - exact) < exact / 50
+    assert streams["messages"]["bytes"] == system["redis"]["log_bytes"]
+    assert streams["messages"]["limit_bytes"] == 64 * 1024 * 1024
+    assert streams["messages"]["entries"] >= 1200
+    assert streams["commands"] == {
+        "name": "commands",
+        "entries": 0,
+        "limit": 10_000,
+        "bytes": 0,
+        "limit_bytes": 67_108_864,
+    }
+    assert streams["events"]["limit"] == 1000
+    assert streams["audit"]["limit"] == 100_000
+    assert set(streams) == {
+        *("messages", "events", "commands", "results"),
+        *("stats_hour", "stats_day", "story", "audit"),
+    }
+
+
+def test_the_lag_of_each_worker_can_be_told(whole: Whole) -> None:
+    """The number of the bridge's last message stands beside what each worker has read."""
+
+    def told() -> bool:
+        return whole.dashboard.get("/api/system")[1]["seq"] is not None
+
+    wait_for(told, "the bridge tells its last number")
+    system = whole.dashboard.get("/api/system")[1]
+    assert system["seq"] >= 0
+    assert {one["log_seq"] for one in system["workers"]} == {None}  # nobody watches
+
+
 def test_without_redis_the_system_says_so(whole: Whole) -> None:
     """What is known of this worker is shown; the rest is null with the reason."""
     whole.redis.freeze()

@@ -30,6 +30,7 @@ def test_secrets_are_only_set_or_not_set() -> None:
     assert SECRET not in repr(shown)
     assert shown["MQTT_PASSWORD"].value == "set"
     assert shown["MQTT_URL"].value == "set"
+    assert shown["MQTT_TLS"].value == "false"  # as one would write it
     assert shown["REDIS_URL"].value == "not set"
     assert shown["MQTT_BROKER_HOST"].value == "broker.example"
     assert shown["MQTT_TOPICS"] == SettingShown(

@@ -1,6 +1,7 @@
 // Requests to the server that may be refused: a refusal is an error with its words and its field.
 
 import type { ErrorReply } from "@/contract/types";
+import { said } from "@/i18n/said";
 import { basePath } from "@/live/socket";
 
 export class Refusal extends Error {
@@ -31,7 +32,7 @@ export async function call<T>(method: string, path: string, body?: unknown): Pro
   throw new Refusal(
     answer.status,
     reply?.error ?? "unknown",
-    reply?.message ?? `${answer.status}`,
+    reply ? said(reply.message) : `${answer.status}`,
     reply?.field ?? null,
     wait || null,
   );

@@ -810,6 +810,7 @@ export interface RedisFacts {
   log_oldest_at: number | null;
   events: number | null;
   topics: number | null;
+  streams: StreamFacts[];
   warnings: string[];
 }
 
@@ -913,12 +914,26 @@ export interface StoryReply {
 }
 
 /**
+ * A stream of ours against its limit; `null` where there is none or it is not known.
+ *
+ * Limits in entries are kept to about a hundred more, as Redis trims by whole nodes.
+ */
+export interface StreamFacts {
+  name: "audit" | "commands" | "events" | "messages" | "results" | "stats_day" | "stats_hour" | "story";
+  entries: number | null;
+  limit: number | null;
+  bytes: number | null;
+  limit_bytes: number | null;
+}
+
+/**
  * `GET /api/system`.
  *
  * `bridge` is null while no bridge has introduced itself; whether it is alive says
  * `/api/broker/status`. `lag` is how many messages the worker that lags most has still to
  * read of the log, null while none reads it. `commands_durable`: whether accepted commands
- * outlive a restart of Redis, null when it does not tell.
+ * outlive a restart of Redis, null when it does not tell. `seq` is the number of the last
+ * message the bridge has written, null while it is silent: a worker has `seq - log_seq` to read.
  */
 export interface SystemReply {
   timestamp: number;
@@ -929,6 +944,7 @@ export interface SystemReply {
   workers: WorkerReport[];
   settings: SettingShown[];
   lag: number | null;
+  seq: number | null;
   commands_durable: boolean | null;
   commands_durable_reason: string | null;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bytes, count, duration, rate } from ".";
+import { bytes, count, duration, rate, sentence } from ".";
 import { hexDump, hexPreview, oneLine, payloadBytes, prettyJson, visible } from "./payload";
 
 describe("numbers", () => {
@@ -10,6 +10,20 @@ describe("numbers", () => {
     expect(bytes(1023)).toBe("1,023 B");
     expect(bytes(1536)).toBe("1.5 KiB");
     expect(bytes(1048576)).toBe("1 MiB");
+  });
+});
+
+describe("a clause", () => {
+  it.each([
+    ["the broker is busy", "The broker is busy."],
+    ["über den Log", "Über den Log."],
+    ["EMQX denies it", "EMQX denies it."],
+    ["ws://a/b answered HTTP 404", "ws://a/b answered HTTP 404."],
+    ["connected; a new session", "Connected; a new session."],
+    ["is it there?", "Is it there?"],
+    ["", ""],
+  ])("becomes a sentence: %s", (text, written) => {
+    expect(sentence(text)).toBe(written);
   });
 });
 

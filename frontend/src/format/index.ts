@@ -27,6 +27,14 @@ const formats = computed(() => {
   };
 });
 
+/** A clause of the server as a sentence of its own: a capital letter and a full stop. */
+export function sentence(text: string): string {
+  const begun = text.replace(/^\p{Ll}+(?=[\s,;]|:(?!\/)|$)/u, (word) => {
+    return word.charAt(0).toUpperCase() + word.slice(1);
+  });
+  return /[.!?…]$/.test(begun) || !begun ? begun : `${begun}.`;
+}
+
 /** Whole numbers with separators. */
 export function count(value: number): string {
   return formats.value.whole.format(value);

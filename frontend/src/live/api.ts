@@ -2,6 +2,7 @@
 
 import type { ErrorReply } from "@/contract/types";
 import { t } from "@/i18n";
+import { said } from "@/i18n/said";
 import { basePath } from "./socket";
 
 export type Query = Record<string, string | null | undefined>;
@@ -12,7 +13,7 @@ export class ApiError extends Error {
     message: string,
     readonly status: number,
     readonly field: string | null = null,
-    /** The server's short word for the refusal. */
+    /** The server's short word for the refusal; its sentence is said in the page's language. */
     readonly code: string | null = null,
   ) {
     super(message);
@@ -59,6 +60,6 @@ async function read<T>(ask: () => Promise<Response>, signal?: AbortSignal): Prom
   }
   if (answer.ok) return (await answer.json()) as T;
   const refusal = (await answer.json().catch(() => null)) as ErrorReply | null;
-  const message = refusal?.message ?? t("shell.answered", { status: answer.status });
+  const message = refusal ? said(refusal.message) : t("shell.answered", { status: answer.status });
   throw new ApiError(message, answer.status, refusal?.field ?? null, refusal?.error ?? null);
 }

@@ -3,8 +3,9 @@
 import { defineStore } from "pinia";
 import { computed, ref, shallowRef, watch } from "vue";
 import type { BrokerStatusReply } from "@/contract/types";
-import { duration } from "@/format";
+import { duration, sentence } from "@/format";
 import { t } from "@/i18n";
+import { said } from "@/i18n/said";
 import { now } from "@/live/clock";
 import { openSocket } from "@/live/socket";
 import { useSession } from "./session";
@@ -12,6 +13,12 @@ import { brokerPart, bridgePart, type Part, pagePart, redisPart } from "./parts"
 
 /** The server speaks every 2 s; longer silence than this means that nothing shown is fresh. */
 export const SILENCE_S = 5;
+
+/** An answer in which a bridge spoke, and when it came. */
+export interface Told {
+  reply: BrokerStatusReply;
+  at: number;
+}
 
 export const useConnection = defineStore("connection", () => {
   const session = useSession();
@@ -21,6 +28,8 @@ export const useConnection = defineStore("connection", () => {
   const lostAt = ref(Date.now() / 1000);
   const heardAt = ref(0);
   const status = shallowRef<BrokerStatusReply | null>(null);
+  /** What the bridge said last: shown, as of then, while it is silent or cannot be asked. */
+  const told = shallowRef<Told | null>(null);
   const demo = ref(false);
 
   socket.on("connect", () => {
@@ -43,6 +52,7 @@ export const useConnection = defineStore("connection", () => {
   socket.on("broker_status", (reply) => {
     heardAt.value = Date.now() / 1000;
     status.value = reply;
+    if (reply.bridge.alive) told.value = { reply, at: heardAt.value };
   });
 
   const silence = computed(() => Math.max(0, now.value - heardAt.value));
@@ -72,17 +82,31 @@ export const useConnection = defineStore("connection", () => {
     if (reply.redis.status === "down") {
       return {
         title: t("parts.trouble.redis"),
-        text: t("parts.trouble.redisText", { reason: reply.redis.reason ?? "" }),
+        text: [sentence(said(reply.redis.reason ?? "")), t("parts.trouble.redisText")].join(" "),
       };
     }
     if (reply.bridge.alive === false) {
       return { title: t("parts.trouble.bridge"), text: t("parts.trouble.bridgeText") };
     }
     if (reply.connected === false) {
-      return { title: t("parts.trouble.broker"), text: reply.reason };
+      return { title: t("parts.trouble.broker"), text: sentence(said(reply.reason)) };
     }
     return null;
   });
 
-  return { socket, online, status, live, page, redis, bridge, broker, stale, trouble, demo };
+  return {
+    socket,
+    online,
+    status,
+    told,
+    heardAt,
+    live,
+    page,
+    redis,
+    bridge,
+    broker,
+    stale,
+    trouble,
+    demo,
+  };
 });

@@ -59,7 +59,7 @@ describe("the three parts", () => {
       redis: { status: "down", reason: "refused", age_s: 9, durable: null, durable_reason: null },
     };
     expect(bridgePart(blind, true).word).toBe("unknown");
-    expect(redisPart(blind, true)).toMatchObject({ tone: "bad", reason: "refused" });
+    expect(redisPart(blind, true)).toMatchObject({ tone: "bad", reason: "Refused." });
   });
   it("are unknown to a page without contact", () => {
     for (const part of [brokerPart(good, false), bridgePart(good, false), redisPart(good, false)]) {

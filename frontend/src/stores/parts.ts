@@ -1,7 +1,9 @@
 // Broker, bridge and Redis, judged apart: a word, a tone, a reason. Pure, so that it can be tested.
 
 import type { BrokerStatusReply } from "@/contract/types";
+import { sentence } from "@/format";
 import { t } from "@/i18n";
+import { said } from "@/i18n/said";
 
 export type Tone = "ok" | "warn" | "bad" | "idle";
 
@@ -25,6 +27,8 @@ const unknown = (reason: string): Part => ({
   reason,
   since: null,
 });
+/** What the server gives as a reason, as a sentence in the language shown. */
+const inWords = (reason: string | null) => sentence(said(reason ?? ""));
 const outOfSight = () => unknown(t("parts.reason.outOfSight"));
 
 export function pagePart(live: boolean, ever: boolean, since: number): Part {
@@ -62,10 +66,10 @@ export function redisPart(reply: BrokerStatusReply | null, live: boolean): Part 
     };
   }
   if (reply.redis.status === "down") {
-    const reason = reply.redis.reason ?? t("parts.reason.redisDown");
+    const reason = inWords(reply.redis.reason) || t("parts.reason.redisDown");
     return { tone: "bad", word: t("parts.word.down"), reason, since: null };
   }
-  return unknown(reply.redis.reason ?? t("parts.reason.redisUnknown"));
+  return unknown(inWords(reply.redis.reason) || t("parts.reason.redisUnknown"));
 }
 
 export function bridgePart(reply: BrokerStatusReply | null, live: boolean): Part {
@@ -94,7 +98,7 @@ export function brokerPart(reply: BrokerStatusReply | null, live: boolean): Part
     return {
       tone: "ok",
       word: t("parts.word.connected"),
-      reason: reply.reason,
+      reason: inWords(reply.reason),
       since: reply.since,
     };
   }
@@ -104,9 +108,9 @@ export function brokerPart(reply: BrokerStatusReply | null, live: boolean): Part
     return {
       tone: trying ? "warn" : "bad",
       word: t(`parts.word.${trying ?? "disconnected"}`),
-      reason: reply.reason,
+      reason: inWords(reply.reason),
       since: reply.since,
     };
   }
-  return unknown(reply.reason || t("parts.reason.brokerUnknown"));
+  return unknown(inWords(reply.reason) || t("parts.reason.brokerUnknown"));
 }

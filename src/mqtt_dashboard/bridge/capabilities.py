@@ -25,6 +25,18 @@ NAMES: Final = (
     "kick",
     "dynamic_security",
 )
+_OF_CLIENTS: Final = (
+    "client_names",
+    "client_addresses",
+    "client_subscriptions",
+    "disconnect_reasons",
+)
+_BEFORE_US: Final = "clients that connected before the bridge stay unknown until they connect again"
+# The broker does tell of its clients; there was only nothing to tell.
+_BY_EVENTS: Final = {
+    "client_addresses": "no client has connected since the bridge did; the next one shows it",
+    "disconnect_reasons": "no client has left since the bridge connected; the next one shows it",
+}
 
 
 @dataclass(frozen=True)
@@ -70,11 +82,36 @@ def judge(family: Family, shown: Shown) -> Capabilities:
     }
     for name in family.never:
         found[name] = bool(found[name])
-    hints = {name: text for name, text in family.hints.items() if not found[name]}
+    hints = {
+        name: _patient(name, text, shown) if found[name] is None else text
+        for name, text in family.hints.items()
+        if not found[name]
+    }
     if shown.refused is not None and not found["statistics"]:
         hints["statistics"] = f"the broker refuses $SYS/#: {shown.refused}"
     hints |= {name: text for name, text in shown.problems if not found.get(name)}
     return Capabilities(broker=family.label, clients_from=family.clients_from, hints=hints, **found)
+
+
+def naming_hint(family: Family, shown: frozenset[str], *, silent: bool) -> str | None:
+    """Return why names of clients may be missing, without taking patience for a fault."""
+    hint = family.hints.get("client_names")
+    if "client_names" in shown:
+        return _BEFORE_US
+    if hint is None or silent or "client_names" in family.never:
+        return hint
+    return _not_yet(hint)
+
+
+def _patient(name: str, hint: str, shown: Shown) -> str:
+    """Return the hint for what depends on clients that come and go, while none did."""
+    if name in _BY_EVENTS and "client_names" in shown.clients:
+        return _BY_EVENTS[name]
+    return _not_yet(hint) if name in _OF_CLIENTS else hint
+
+
+def _not_yet(hint: str) -> str:
+    return f"nothing was seen yet; if that stays so: {hint}"
 
 
 def _seen(seen: bool, late: bool) -> bool | None:

@@ -133,6 +133,12 @@ class Clients:
                 self._silent = False
             return self._silent
 
+    @property
+    def unnamed(self) -> bool:
+        """What `silent` found when it was called last."""
+        with self._lock:
+            return self._silent
+
     def update(
         self, connected: int | None, timestamp: float, epoch: int, hint: str | None = None
     ) -> ClientsUpdate:

@@ -101,9 +101,8 @@ class Observer:
 
     def client_list(self, epoch: int) -> ClientsUpdate:
         """Return the document for `RedisChannels.CLIENT_LIST`."""
-        hint = self._family().hints.get("client_names")
-        if self.clients.shown:
-            hint = "clients that connected before the bridge stay unknown until they connect again"
+        shown, silent = self.clients.shown, self.clients.unnamed
+        hint = capabilities.naming_hint(self._family(), shown, silent=silent)
         if self.poller is not None and self.poller.problem is not None:
             hint = self.poller.problem
         connected = self.connected_clients()

@@ -4,16 +4,15 @@ from typing import Final
 
 from mqtt_dashboard.bus import connection
 from mqtt_dashboard.bus.fence import FENCE, fencing_errors
+from mqtt_dashboard.bus.kept import CHANGES_KEPT, POINTS_KEPT
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.history import Span, StatsPoint
 from mqtt_dashboard.contract.messages import StatusChange
 from mqtt_dashboard.contract.system import BridgeAbout
 
-# Steps between two points in seconds, and points kept.
+# Steps between two points in seconds.
 STEPS: Final[dict[Span, float]] = {"hour": 5.0, "day": 60.0}
-KEPT: Final[dict[Span, int]] = {"hour": 720, "day": 1440}
-CHANGES_KEPT: Final = 500
 
 # KEYS epoch, stream; ARGV epoch, entries to keep, field, value
 _ADD: Final = (
@@ -34,7 +33,9 @@ class BridgeHistory:
 
     def keep_stats(self, epoch: int, span: Span, point: StatsPoint) -> None:
         """Add a measurement to the last hour or day."""
-        self._write(epoch, self._channels.stats_history(span), KEPT[span], "p", codec.pack(point))
+        self._write(
+            epoch, self._channels.stats_history(span), POINTS_KEPT[span], "p", codec.pack(point)
+        )
 
     def keep_change(self, epoch: int, change: StatusChange) -> None:
         """Add a change of the MQTT session to its story."""

@@ -15,6 +15,7 @@ from mqtt_dashboard.bus.bridge_orders import BridgeOrders
 from mqtt_dashboard.bus.bridge_session import BridgeSession
 from mqtt_dashboard.bus.bridge_topics import BridgeTopics
 from mqtt_dashboard.bus.fence import FENCE, fencing_errors
+from mqtt_dashboard.bus.kept import EVENTS_KEPT
 from mqtt_dashboard.bus.log_tail import LogTail
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
@@ -25,7 +26,6 @@ from mqtt_dashboard.errors import BusError, ContractError
 LEASE_TTL_MS: Final = 5000
 STATUS_TTL_MS: Final = 3000
 REPLY_TTL_S: Final = 60
-EVENTS_KEPT: Final = 1000
 EVENTS_BYTES: Final = 16 * 1024 * 1024
 
 # KEYS lease, epoch, status, beat; ARGV instance, lease ttl, own epoch, now (s), status, status ttl,

@@ -5,11 +5,18 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from mqtt_dashboard.bus.connection import Client, plain_errors
+from mqtt_dashboard.bus.kept import CHANGES_KEPT, EVENTS_KEPT, POINTS_KEPT, RESULTS_KEPT
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.history import Span, StatsPoint
 from mqtt_dashboard.contract.messages import StatusChange
-from mqtt_dashboard.contract.system import BridgeAbout, RedisFacts, WorkerReport
+from mqtt_dashboard.contract.system import (
+    BridgeAbout,
+    RedisFacts,
+    StreamFacts,
+    StreamName,
+    WorkerReport,
+)
 from mqtt_dashboard.errors import BusRefusedError, ContractError
 
 WORKER_GONE_S: Final = 10.0
@@ -99,12 +106,37 @@ class DashboardHistory:
             clients=facts.number("connected_clients"),
             append_only=None if (aof := facts.number("aof_enabled")) is None else bool(aof),
             log_entries=_whole(self._allowed("XLEN", names.message_log)),
-            log_bytes=_whole(self._allowed("MEMORY USAGE", names.message_log)),
+            # All of it: entries are of very unequal size, and a few samples mislead.
+            log_bytes=_whole(self._allowed("MEMORY USAGE", names.message_log, "SAMPLES", 0)),
             log_oldest_at=_first_time(oldest),
             events=_whole(self._allowed("XLEN", names.events)),
             topics=_whole(self._allowed("ZCARD", names.topic_names)),
             warnings=facts.warnings(),
         )
+
+    def streams(self) -> list[StreamFacts]:
+        """Return the lengths of all streams, and the limits that are no settings."""
+        names = self._channels
+        waiting = self._allowed("GET", names.order_bytes)
+        streams: dict[StreamName, tuple[str, int | None]] = {
+            "messages": (names.message_log, None),
+            "events": (names.events, EVENTS_KEPT),
+            "commands": (names.orders, None),
+            "results": (names.order_results, RESULTS_KEPT),
+            "stats_hour": (names.stats_history("hour"), POINTS_KEPT["hour"]),
+            "stats_day": (names.stats_history("day"), POINTS_KEPT["day"]),
+            "story": (names.status_history, CHANGES_KEPT),
+            "audit": (names.audit, None),
+        }
+        return [
+            StreamFacts(
+                name=name,
+                entries=_whole(self._allowed("XLEN", key)),
+                limit=limit,
+                bytes=int(waiting or 0) if name == "commands" else None,
+            )
+            for name, (key, limit) in streams.items()
+        ]
 
     def _allowed(self, *command: object) -> Any:
         try:

@@ -13,10 +13,10 @@ that wait are those of the entries in the stream: whoever takes an entry out tak
 
 from typing import Final
 
+from mqtt_dashboard.bus.kept import RESULTS_KEPT
 from mqtt_dashboard.contract.channels import RedisChannels
 
 GROUP: Final = "bridge"
-RESULTS_KEPT: Final = 1000
 # Records are removed by the dashboards; this is for a Redis that none of them comes back to.
 LEFT_ALONE_MS: Final = 30 * 86_400_000
 

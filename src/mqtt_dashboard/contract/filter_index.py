@@ -6,7 +6,7 @@ memory than its text.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, Self
 
 from mqtt_dashboard.contract import topics
 
@@ -17,10 +17,10 @@ class _Node:
     __slots__ = ("below", "filters")
 
     def __init__(self) -> None:
-        self.below: dict[str, _Node] = {}
+        self.below: dict[str, Self] = {}
         self.filters: set[str] = set()
 
-    def deeper(self, levels: tuple[str, ...], depth: int) -> "list[tuple[_Node, int]]":
+    def deeper(self, levels: tuple[str, ...], depth: int) -> list[tuple[Self, int]]:
         """Return the nodes right below that bear one of some levels, with their depth."""
         below = self.below
         return [(below[level], depth + 1) for level in levels if level in below]

@@ -26,6 +26,17 @@ _PATTERNS: Final = {
     repr(IDENTIFIER_PATTERN): "1 to 64 letters, digits or . _ : - are allowed",
 }
 _UNITS: Final = {"str": "characters", "bytes": "bytes", "array": "entries", "object": "entries"}
+_LENGTHS: Final = {
+    ("characters", ">="): "at least {} characters are needed",
+    ("characters", "<="): "at most {} characters are allowed",
+    ("characters", ""): "exactly {} characters are needed",
+    ("bytes", ">="): "at least {} bytes are needed",
+    ("bytes", "<="): "at most {} bytes are allowed",
+    ("bytes", ""): "exactly {} bytes are needed",
+    ("entries", ">="): "at least {} entries are needed",
+    ("entries", "<="): "at most {} entries are allowed",
+    ("entries", ""): "exactly {} entries are needed",
+}
 _BOUNDS: Final = {">=": "{} or more", "<=": "{} or less", ">": "more than {}", "<": "less than {}"}
 
 
@@ -62,9 +73,7 @@ def _length(found: re.Match[str]) -> str:
     unit = _UNITS.get(kind, "entries")
     if sign == ">=" and number == "1":
         return "must not be empty"
-    amount = {">=": "at least ", "<=": "at most "}.get(sign, "exactly ")
-    need = "are allowed" if sign == "<=" else "are needed"
-    return f"{amount}{number} {unit} {need}"
+    return _LENGTHS[unit, sign].format(number)
 
 
 def _bound(found: re.Match[str]) -> str:

@@ -1,5 +1,7 @@
 """The system of ourselves: what runs where, in which version, with which settings and losses."""
 
+from typing import Literal
+
 from msgspec import Struct, field
 
 
@@ -48,6 +50,24 @@ class WorkerReport(Struct, kw_only=True, frozen=True):
     counts: dict[str, int] = field(default_factory=dict)
 
 
+StreamName = Literal[
+    "messages", "events", "commands", "results", "stats_hour", "stats_day", "story", "audit"
+]
+
+
+class StreamFacts(Struct, kw_only=True, frozen=True):
+    """A stream of ours against its limit; ``null`` where there is none or it is not known.
+
+    Limits in entries are kept to about a hundred more, as Redis trims by whole nodes.
+    """
+
+    name: StreamName
+    entries: int | None = None
+    limit: int | None = None
+    bytes: int | None = None
+    limit_bytes: int | None = None
+
+
 class RedisFacts(Struct, kw_only=True, frozen=True):
     """Redis as it describes itself; ``null`` where it does not tell (ACL) or does not know.
 
@@ -68,6 +88,7 @@ class RedisFacts(Struct, kw_only=True, frozen=True):
     log_oldest_at: float | None = None
     events: int | None = None
     topics: int | None = None
+    streams: list[StreamFacts] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -77,7 +98,8 @@ class SystemReply(Struct, kw_only=True, frozen=True):
     ``bridge`` is null while no bridge has introduced itself; whether it is alive says
     ``/api/broker/status``. ``lag`` is how many messages the worker that lags most has still to
     read of the log, null while none reads it. ``commands_durable``: whether accepted commands
-    outlive a restart of Redis, null when it does not tell.
+    outlive a restart of Redis, null when it does not tell. ``seq`` is the number of the last
+    message the bridge has written, null while it is silent: a worker has ``seq - log_seq`` to read.
     """
 
     timestamp: float
@@ -88,5 +110,6 @@ class SystemReply(Struct, kw_only=True, frozen=True):
     workers: list[WorkerReport]
     settings: list[SettingShown]
     lag: int | None = None
+    seq: int | None = None
     commands_durable: bool | None = None
     commands_durable_reason: str | None = None

@@ -60,5 +60,5 @@ class Census:
         self._stopping.set()
         try:
             self._history.forget_worker(self.name)
-        except BusError as error:
-            self._counters.add("redis_errors", f"census: {error.reason}")
+        except BusError:
+            self._counters.add("redis_errors", "census")

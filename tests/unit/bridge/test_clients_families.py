@@ -131,6 +131,38 @@ def test_mosquitto_shows_what_it_has() -> None:
     assert set(offers.hints) == {"kick", "dynamic_security"}
 
 
+def test_nobody_is_told_to_set_what_may_be_set_already() -> None:
+    """Where nothing was seen yet the hint says that, and what to set only if it stays so."""
+    watched = Watched((BROKER + "version", "mosquitto version 2.0.22"))
+    hints = watched.offers().hints
+    for name in ("client_names", "client_addresses", "client_subscriptions", "disconnect_reasons"):
+        assert hints[name].startswith("nothing was seen yet; if that stays so: "), name
+    told = watched.observer.client_list(1).hint
+    assert told is not None
+    assert told.startswith("nothing was seen yet; if that stays so: ")
+    # The bridge's own SUBSCRIBE in the log: log topics are there, but nobody has come or gone.
+    watched.tell((BROKER + "log/M/subscribe", "1795427667: bridge 0 b/#"))
+    offers = watched.offers()
+    assert (offers.client_names, offers.client_addresses) == (True, None)
+    assert "connected since" in offers.hints["client_addresses"]
+    assert "left since" in offers.hints["disconnect_reasons"]
+    assert not [text for text in offers.hints.values() if "log_dest" in text]
+    told = watched.observer.client_list(1).hint
+    assert told == "clients that connected before the bridge stay unknown until they connect again"
+
+
+def test_who_must_set_something_is_told_what() -> None:
+    """When clients come and nothing names them, the hint is what to set, without conditions."""
+    watched = Watched(
+        (BROKER + "version", "mosquitto version 2.0.22"), (BROKER + "clients/connected", "1")
+    )
+    watched.clock.ahead = 40.0
+    watched.offers()
+    watched.tell((BROKER + "clients/connected", "2"))
+    assert watched.offers().hints["client_names"].startswith("mosquitto names its clients only in")
+    assert str(watched.observer.client_list(1).hint).startswith("mosquitto names its clients only")
+
+
 def test_a_mosquitto_without_log_topics_is_found_out() -> None:
     """When the count of clients grows and no name comes, names are known to be missing."""
     watched = Watched((BROKER + "clients/connected", "1"))

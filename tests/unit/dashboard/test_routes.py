@@ -86,6 +86,80 @@ def test_pages_assets_and_what_is_missing(
             assert answer.is_json
 
 
+@pytest.fixture
+def packed(static: Path) -> Path:
+    """Return the same folder as the build leaves it: with compressed siblings."""
+    for name in ("index.html", "assets/app-1a2b.js"):
+        file = static / name
+        for ending in (".gz", ".br"):
+            file.with_name(file.name + ending).write_text(f"{ending} of {file.name}")
+    return static
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding", "body"),
+    [
+        ("gzip, deflate, br, zstd", "br", b".br of app-1a2b.js"),
+        ("gzip", "gzip", b".gz of app-1a2b.js"),
+        ("gzip;q=1.0, br;q=0.5", "gzip", b".gz of app-1a2b.js"),
+        ("br;q=0, *", "gzip", b".gz of app-1a2b.js"),
+        ("gzip;q=0", None, b"js"),
+        ("zstd", None, b"js"),
+        ("identity;q=1, gzip;q=0.5", None, b"js"),
+        ("", None, b"js"),
+    ],
+)
+def test_assets_go_compressed_to_who_takes_them(
+    packed: Path, accepted: str, coding: str | None, body: bytes
+) -> None:
+    """P71: of the forms the build made the one asked for is sent, with its own length and mark."""
+    with _client(packed).get(
+        "/assets/app-1a2b.js", headers={"Accept-Encoding": accepted}
+    ) as answer:
+        assert answer.data == body
+        assert answer.headers.get("Content-Encoding") == coding
+        assert answer.headers["Content-Length"] == str(len(body))
+        assert answer.headers["Vary"] == "Accept-Encoding"
+        assert str(answer.mimetype).endswith("/javascript")
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+def test_compressed_files_keep_the_rules_of_http(packed: Path) -> None:
+    """HEAD tells the same without a body; a form already there is not sent again, another is."""
+    client = _client(packed)
+    gzip, plain = {"Accept-Encoding": "gzip"}, {"Accept-Encoding": "identity"}
+    with client.get("/topics", headers=gzip) as whole, client.head("/topics", headers=gzip) as head:
+        assert whole.data == b".gz of index.html"
+        assert whole.mimetype == "text/html"
+        assert head.data == b""
+        for name in ("Content-Length", "Content-Encoding", "Content-Type", "ETag", "Vary"):
+            assert head.headers[name] == whole.headers[name]
+        etag = whole.headers["ETag"]
+    with client.get("/topics", headers={**gzip, "If-None-Match": etag}) as again:
+        assert (again.status_code, again.data) == (304, b"")
+        assert again.headers["Vary"] == "Accept-Encoding"
+    with client.get("/topics", headers={**plain, "If-None-Match": etag}) as other:
+        assert (other.status_code, other.data) == (200, b"<p>page</p>")
+        assert "Content-Encoding" not in other.headers
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/index.html.gz", "/assets/app-1a2b.js.gz", "/assets/app-1a2b.js.br", "/../secret.gz"],
+)
+def test_compressed_files_have_no_address_of_their_own(packed: Path, path: str) -> None:
+    """P71: what is asked for is the file; its compressed forms are no files to ask for."""
+    (packed.parent / "secret.gz").write_text("secret")
+    with _client(packed).get(path, headers={"Accept-Encoding": "gzip"}) as answer:
+        assert answer.status_code == 404
+
+
+def test_answers_of_the_api_are_never_compressed(packed: Path) -> None:
+    """What is a secret of one user must not share a compressed body with what another chose."""
+    with _client(packed).get("/api/x", headers={"Accept-Encoding": "gzip, br"}) as answer:
+        assert "Content-Encoding" not in answer.headers
+
+
 def test_a_missing_page_says_how_to_build_it(tmp_path: Path) -> None:
     """Without a built page the answer names the command."""
     answer = _client(tmp_path / "none").get("/")

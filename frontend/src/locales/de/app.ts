@@ -5,6 +5,8 @@ export const app: Texts<typeof en> = {
   unknown: "unbekannt",
   notProvided: "nicht geliefert",
   ago: "vor {span}",
+  asOf: "Stand {time}",
+  old: "{span} alt",
   copied: "Kopiert",
   copyCommand: "Den Befehl kopieren",
   skip: "Zum Inhalt springen",

@@ -12,7 +12,7 @@ export const clients: Texts<typeof en> = {
   knownOnly: "{known} Clients namentlich bekannt; der Broker nennt keine Zahl",
   shown: "{shown} von {all} gezeigt",
   left: "{n} weitere sind bekannt und nicht in dieser Liste.",
-  from: "Aus: {source}.",
+  from: "Bekannt aus {source}.",
   leftOut: "Nicht verwendbar: {list}",
   column: {
     client_id: "Client-ID",
@@ -25,12 +25,13 @@ export const clients: Texts<typeof en> = {
     reason: "Letzter Grund",
   },
   sortBy: "Nach {column} sortieren",
+  was: { connected: "war verbunden", gone: "war getrennt", unknown: "unbekannt" },
   state: { connected: "verbunden", gone: "getrennt", unknown: "unbekannt" },
   none: "Niemand passt",
   noneText: "Kein bekannter Client hat das in ID, Benutzername, Adresse oder Filtern.",
   empty: "Noch ist kein Client namentlich bekannt",
   emptyText:
-    "MQTT kennt keine Liste der Clients: Was zu erfahren ist, hängt davon ab, was der Broker sagt. Das lässt sich einschalten:",
+    "MQTT kennt keine Liste der Clients: Was zu erfahren ist, hängt davon ab, was der Broker sagt.",
   waiting: "Die erste Meldung steht noch aus",
   waitingText: "Die Bridge meldet die Clients alle 10 Sekunden.",
   detail: {

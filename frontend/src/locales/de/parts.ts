@@ -38,7 +38,7 @@ export const parts: Texts<typeof en> = {
       "Alles hierunter ist von vorher. Die Seite verbindet sich von selbst neu; wenn nicht, prüfen, ob `mqtt-dashboard serve` läuft.",
     redis: "Redis antwortet nicht",
     redisText:
-      "{reason} Die Werte hierunter sind von vorher. Bridge und Broker lassen sich solange nicht beurteilen.",
+      "Die Werte hierunter sind von vorher. Bridge und Broker lassen sich solange nicht beurteilen.",
     bridge: "Die Bridge ist stumm",
     bridgeText:
       "Es kommen keine neuen Werte an, und nichts kann gesendet werden. Starten mit: mqtt-bridge",

@@ -2,6 +2,8 @@ export const app = {
   unknown: "unknown",
   notProvided: "not provided",
   ago: "{span} ago",
+  asOf: "as of {time}",
+  old: "{span} old",
   copied: "Copied",
   copyCommand: "Copy the command",
   skip: "Skip to content",

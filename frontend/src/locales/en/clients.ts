@@ -22,12 +22,12 @@ export const clients = {
     reason: "Last reason",
   },
   sortBy: "Sort by {column}",
+  was: { connected: "was connected", gone: "was disconnected", unknown: "unknown" },
   state: { connected: "connected", gone: "disconnected", unknown: "unknown" },
   none: "Nobody fits",
   noneText: "No known client has this in its id, user name, address or filters.",
   empty: "No client is known by name yet",
-  emptyText:
-    "MQTT has no list of clients: what can be known depends on what the broker tells. This is what to switch on:",
+  emptyText: "MQTT has no list of clients: what can be known depends on what the broker tells.",
   waiting: "Waiting for the first report",
   waitingText: "The bridge reports the clients every 10 seconds.",
   detail: {

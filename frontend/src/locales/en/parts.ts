@@ -34,8 +34,7 @@ export const parts = {
     serverText:
       "Everything below is from before. The page reconnects by itself; if it does not, see whether `mqtt-dashboard serve` runs.",
     redis: "Redis does not answer",
-    redisText:
-      "{reason} Values below are from before. Bridge and broker cannot be judged meanwhile.",
+    redisText: "Values below are from before. Bridge and broker cannot be judged meanwhile.",
     bridge: "The bridge is silent",
     bridgeText: "No fresh values arrive and nothing can be published. Start it with: mqtt-bridge",
     broker: "The broker is not connected",

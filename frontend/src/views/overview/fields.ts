@@ -72,14 +72,14 @@ export const LOADS: { name: FieldName; kind: Kind }[] = [
   { name: "sockets", kind: "perMinute" },
 ];
 
-/** A value with its unit; null stays null. */
+/** A value with its unit (what is per minute has it in its heading); null stays null. */
 export function show(value: number | string | null | undefined, kind: Kind): string | null {
   if (value === null || value === undefined) return null;
   if (typeof value === "string") return value;
   if (kind === "bytes") return bytes(value);
   if (kind === "duration") return duration(value);
-  if (kind === "perMinute") return `${rate(value)} /min`;
-  if (kind === "bytesPerMinute") return `${bytes(value)}/min`;
+  if (kind === "perMinute") return rate(value);
+  if (kind === "bytesPerMinute") return bytes(value);
   return count(value);
 }
 

@@ -9,7 +9,12 @@ import { useStats } from "@/stores/stats";
 
 export type ShownSpan = "minutes" | "hour" | "day";
 
-const MINUTES_S = 600;
+/** What each span shows, and how far apart its samples are, in seconds. */
+export const SPANS: Record<ShownSpan, { span: number; step: number }> = {
+  minutes: { span: 600, step: 5 },
+  hour: { span: 3600, step: 5 },
+  day: { span: 86_400, step: 60 },
+};
 const REFRESH_MS = 60_000;
 const FIELDS = [
   "rate_publish_received",
@@ -58,7 +63,7 @@ export function useSpan() {
     if (span.value === "day") return day.value;
     if (span.value === "hour") return stats.history;
     const end = stats.history[stats.history.length - 1]?.time ?? 0;
-    return stats.history.filter((sample) => sample.time > end - MINUTES_S);
+    return stats.history.filter((sample) => sample.time > end - SPANS.minutes.span);
   });
   const problem = computed(() => (span.value === "day" ? dayProblem.value : stats.historyProblem));
   return { span, shown, problem };

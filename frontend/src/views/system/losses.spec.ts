@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { SystemReply } from "@/contract/types";
-import { losses } from "./losses";
+import { losses, why } from "./losses";
 
 describe("the losses", () => {
   const worker = (counts: Record<string, number>) => ({ counts }) as never;
@@ -16,6 +16,13 @@ describe("the losses", () => {
       { where: "system.loss.viewer_messages_dropped", reason: "slow", amount: 5 },
       { where: "system.loss.viewers_cut", reason: "not_reading", amount: 1 },
     ]);
+  });
+
+  it("say why in words, and leave a reason they do not know as it is", () => {
+    const loss = (where: string, reason: string) => why({ where, reason, amount: 1 } as never);
+    expect(loss("system.loss.viewers_cut", "not_reading")).toBe("did not read");
+    expect(loss("system.loss.bridge", "unwanted")).toBe("of filters nobody watches any more");
+    expect(loss("system.loss.viewers_cut", "toString")).toBe("toString");
   });
 
   it("names the bridge's own", () => {

@@ -1,7 +1,9 @@
 // Everything that was left out anywhere, by reason: the bridge's and every worker's.
 
 import type { BridgePart, SystemReply, TopicsUpdate } from "@/contract/types";
-import type { TextKey } from "@/i18n";
+import { t, type TextKey } from "@/i18n";
+import { said } from "@/i18n/said";
+import { en } from "@/locales/en";
 
 export interface Loss {
   where: TextKey;
@@ -59,4 +61,20 @@ export function losses(
     if (known) found.push({ where: `system.loss.${known}`, reason: rest.join(":"), amount });
   }
   return found.filter((one) => one.amount > 0);
+}
+
+/** Why something was left out, in words; a reason without words is shown as it is. */
+export function why({ where, reason }: Loss): string {
+  if (where === "system.loss.bridge") return bridgeWhy(reason);
+  return isOf(en.system.lossReason, reason) ? t(`system.lossReason.${reason}`) : said(reason);
+}
+
+/** Why the bridge left messages out. */
+export function bridgeWhy(reason: string): string {
+  const { reason: known } = en.overview.account;
+  return isOf(known, reason) ? t(`overview.account.reason.${reason}`) : said(reason);
+}
+
+function isOf<T extends object>(words: T, name: string): name is Extract<keyof T, string> {
+  return Object.hasOwn(words, name);
 }

@@ -4,7 +4,13 @@ import flask
 import msgspec
 
 from mqtt_dashboard import about
-from mqtt_dashboard.contract.system import RedisFacts, SystemReply, WorkerReport
+from mqtt_dashboard.contract.system import (
+    BridgeAbout,
+    RedisFacts,
+    StreamFacts,
+    SystemReply,
+    WorkerReport,
+)
 from mqtt_dashboard.dashboard.auth import redaction
 from mqtt_dashboard.dashboard.auth.guard import current
 from mqtt_dashboard.dashboard.parts import Parts
@@ -28,8 +34,11 @@ def _system(parts: Parts) -> SystemReply:
     redis, bridge, problem = None, None, None
     workers = [own]
     try:
-        redis = _with_door(history.redis_facts(), parts.redis_door.warning)
         bridge = history.bridge_about()
+        facts = history.redis_facts()
+        streams = [_limited(parts, bridge, facts, one) for one in history.streams()]
+        told = msgspec.structs.replace(facts, streams=streams)
+        redis = _with_door(told, parts.redis_door.warning)
         others = history.workers(parts.clock.now())
         workers = [own, *(one for one in others if one.name != own.name)]
     except BusError as error:
@@ -45,6 +54,7 @@ def _system(parts: Parts) -> SystemReply:
             [parts.settings, parts.page_settings, parts.auth.settings, parts.redis_settings]
         ),
         lag=_lag(parts, workers),
+        seq=None if (now := parts.state.bridge()) is None else now.seq,
         commands_durable=parts.state.durability.durable,
         commands_durable_reason=parts.state.durability.reason,
     )
@@ -54,6 +64,31 @@ def _with_door(facts: RedisFacts, warning: str | None) -> RedisFacts:
     if warning is None:
         return facts
     return msgspec.structs.replace(facts, warnings=[warning, *facts.warnings])
+
+
+def _limited(
+    parts: Parts, bridge: BridgeAbout | None, redis: RedisFacts, stream: StreamFacts
+) -> StreamFacts:
+    """Put the limits that are settings, and the bytes of the log, beside a stream's length."""
+    settings, auth = parts.settings, parts.auth.settings
+    match stream.name:
+        case "messages":
+            limit = _setting(bridge, "MESSAGE_LOG_BYTES")
+            return msgspec.structs.replace(stream, bytes=redis.log_bytes, limit_bytes=limit)
+        case "commands":
+            return msgspec.structs.replace(
+                stream, limit=settings.command_limit, limit_bytes=settings.command_bytes
+            )
+        case "audit":
+            return msgspec.structs.replace(stream, limit=auth.audit_limit)
+    return stream
+
+
+def _setting(bridge: BridgeAbout | None, name: str) -> int | None:
+    """Return a number the bridge is set to; the dashboard does not share its environment."""
+    shown = () if bridge is None else bridge.settings
+    found = next((one.value for one in shown if one.name == name), "")
+    return int(found) if found.isdecimal() else None
 
 
 def _lag(parts: Parts, workers: list[WorkerReport]) -> int | None:
