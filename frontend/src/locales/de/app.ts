@@ -6,6 +6,7 @@ export const app: Texts<typeof en> = {
   notProvided: "nicht geliefert",
   ago: "vor {span}",
   copied: "Kopiert",
+  notCopied: "Konnte nicht kopiert werden",
   copyCommand: "Den Befehl kopieren",
   skip: "Zum Inhalt springen",
   home: "MQTT Dashboard, Überblick",

@@ -3,6 +3,7 @@ export const app = {
   notProvided: "not provided",
   ago: "{span} ago",
   copied: "Copied",
+  notCopied: "Could not be copied",
   copyCommand: "Copy the command",
   skip: "Skip to content",
   home: "MQTT Dashboard, overview",
