@@ -29,6 +29,7 @@ SILENT: Final = (
     "contract/command_routes.py",
     "contract/common_replies.py",
     "contract/export",
+    "contract/topic_routes.py",
     "contract/typescript.py",
     "dashboard/auth/founding.py",
     "dashboard/auth/oidc",

@@ -122,6 +122,13 @@ def test_who_may_not_publish_is_told_why(page: Page, stack: Stack) -> None:
     expect(page.get_by_role("button", name="Publish", exact=True)).to_be_disabled()
     page.get_by_role("textbox", name="Topic").fill("lamps/1")
     expect(page.get_by_role("button", name="Publish", exact=True)).to_be_enabled()
+    stack.bridge.feed.topics(("doors/1", b"shut"), ("lamps/1", b"on"))
+    again = page.get_by_role("button", name="Publish again")
+    page.goto(f"{stack.dashboard.url}/topics?topic=doors/1")
+    expect(page.get_by_label("Topic", exact=True)).to_contain_text("You may publish to: lamps/#")
+    expect(again).to_be_disabled()
+    page.goto(f"{stack.dashboard.url}/topics?topic=lamps/1")
+    expect(again).to_be_enabled()
 
 
 def test_the_sign_in_page_fits_a_phone(page: Page, stack: Stack) -> None:

@@ -55,12 +55,16 @@ def view(page: Page, name: str) -> None:
 
 
 def test_the_tree_opens_level_by_level(page: Page, system: System) -> None:
-    """A topic is found by opening its levels, and shows its last value, also a binary one."""
+    """The bridge's own topics are no device's; a topic is found level by level with its value."""
+    page.goto(f"{system.url}/topics")
+    expect(node(page, "mqtt-dashboard")).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("No device has sent anything yet")).to_be_visible()
+    expect(page.locator("main code")).to_contain_text(f"-h 127.0.0.1 -p {system.broker.port} -t")
     with Device(system.broker.port) as device:
         device.publish("plant/hall/lamp", '{"on": true}', retain=True)
         device.publish("plant/hall/raw", b"\xff\x00")
         device.publish("plant/yard", "1")
-        page.goto(f"{system.url}/topics")
+        expect(page.get_by_text("No device has sent anything yet")).to_have_count(0, timeout=10_000)
         node(page, "plant").get_by_role("button", name="Open plant").click()
         node(page, "hall").get_by_role("button", name="Open hall").click()
         node(page, "lamp").click()
@@ -177,16 +181,27 @@ def test_a_picture_is_drawn_and_a_choice_is_remembered(page: Page, system: Syste
     expect(picture).to_be_visible()
 
 
-def test_a_message_is_published_again(page: Page, system: System) -> None:
-    """The shown message is sent once more as it was, and the broker's answer is shown."""
+def test_a_message_is_published_again_in_two_steps(page: Page, system: System) -> None:
+    """The shown message opens to be changed, nothing is sent by that; then it is, and answered."""
     with Device(system.broker.port, topics=("door/#",)) as device:
         device.publish("door/set", b"\x01\xff")
         open_topic(page, system, "door/set")
         detail = page.get_by_label("Topic", exact=True)
         detail.get_by_role("button", name="Publish again").click()
+        editor = detail.get_by_role("form", name="Publish to this topic")
+        payload = editor.get_by_role("textbox", name="Payload")
+        expect(payload).to_have_value("01 ff")
+        expect(editor.get_by_role("radio", name="1", exact=True)).to_be_checked()
+        payload.fill("02 ff")
+        editor.get_by_text("Retain", exact=True).click()
+        assert device.heard("door/set") == [b"\x01\xff"]
+        editor.get_by_role("button", name="Publish", exact=True).click()
         expect(detail.get_by_role("status")).to_have_text("Published, confirmed by the broker.")
-        wait_for(lambda: device.heard("door/set") == [b"\x01\xff"] * 2, "it came again")
+        wait_for(lambda: device.heard("door/set") == [b"\x01\xff", b"\x02\xff"], "it came")
         expect(detail).to_contain_text("2 messages", timeout=10_000)
+        expect(detail.get_by_text("retained", exact=True)).to_be_visible()
+        editor.get_by_role("button", name="Close").click()
+        expect(editor).to_have_count(0)
 
 
 def test_a_large_level_is_loaded_as_one_scrolls(page: Page, system: System) -> None:
@@ -197,7 +212,13 @@ def test_a_large_level_is_loaded_as_one_scrolls(page: Page, system: System) -> N
         device.publish("zlast", "end")
     open_topic(page, system, "many/item-321")
     row = page.get_by_role("treeitem")
-    expect(node(page, "item-321")).to_be_visible(timeout=10_000)
+    linked = node(page, "item-321")
+    expect(linked).to_be_in_viewport(timeout=10_000)
+    # The rows above it are loaded because they are in sight, and do not push it away.
+    for neighbour in ("item-319", "item-320", "item-322"):
+        expect(node(page, neighbour)).to_be_in_viewport()
+    expect(row.filter(has_text="Loading")).to_have_count(0)
+    expect(linked).to_be_in_viewport()
     assert row.count() < 80
     node(page, "item-321").press("Home")
     expect(node(page, "many")).to_be_focused()

@@ -64,7 +64,7 @@ def _request(cast: Cast, route: str, topic: str) -> tuple[str, str, Any]:
     method, _, path = route.partition(" ")
     path = path.replace("<path:path>", "monitor").replace("<name>", "nobody")
     path = path.replace("<identity>", "nothing").replace("<command_id>", cast.commands[topic])
-    if path in {"/api/topics/one", "/api/topics/payload", "/api/topics/history"}:
+    if path.startswith("/api/topics/") and path != "/api/topics/levels":
         path += f"?topic={topic.replace('$', '%24')}"
     bodies = {
         "POST /api/messages/publish": {"topic": topic, "payload": "x", "qos": 1},

@@ -141,8 +141,7 @@ class Feed:
                 last_seen=now,
                 rate=0.1,
             )
-            self.client.zadd(self.channels.topic_names, {to_member(topic): 0})
-            self.client.hset(self.channels.topic_values, topic, codec.pack(entry))
+            self.entry(entry)
         update = TopicsUpdate(
             timestamp=now,
             count=int(self.client.zcard(self.channels.topic_names)),
@@ -153,6 +152,11 @@ class Feed:
             left_out=0,
         )
         self.announce(self.channels.TOPIC_LIST, update)
+
+    def entry(self, entry: TopicEntry) -> None:
+        """Put one entry into the index as it is."""
+        self.client.zadd(self.channels.topic_names, {to_member(entry.topic): 0})
+        self.client.hset(self.channels.topic_values, entry.topic, codec.pack(entry))
 
     def reply(self, reply: CommandReply) -> None:
         """Answer a command."""

@@ -1236,6 +1236,7 @@ export interface ApiRoutes {
   "GET /api/topics/levels": { query: { parent?: string; after?: string; limit?: number }; body: undefined; reply: LevelsReply };
   "GET /api/topics/one": { query: { topic?: string }; body: undefined; reply: TopicInfo };
   "GET /api/topics/history": { query: { topic?: string; limit?: number; before?: string }; body: undefined; reply: HistoryReply };
+  "GET /api/topics/message": { query: { topic?: string; epoch?: number; seq?: number }; body: undefined; reply: MessageReceived };
   "GET /api/clients": { query: {}; body: undefined; reply: ClientsReply };
   "POST /api/messages/publish": { query: {}; body: PublishRequest; reply: PublishReply };
   "POST /api/commands": { query: {}; body: CommandRequest; reply: CommandRecord };

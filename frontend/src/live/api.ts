@@ -49,7 +49,17 @@ export async function post<T>(
   );
 }
 
+/** Ask for bytes, however many; a refusal is an `ApiError` in the server's words. */
+export async function getBytes(path: string, query: Query = {}): Promise<[Blob, Headers]> {
+  const answer = await answered(() => fetch(address(path, query)));
+  return [await answer.blob(), answer.headers];
+}
+
 async function read<T>(ask: () => Promise<Response>, signal?: AbortSignal): Promise<T> {
+  return (await (await answered(ask, signal)).json()) as T;
+}
+
+async function answered(ask: () => Promise<Response>, signal?: AbortSignal): Promise<Response> {
   let answer: Response;
   try {
     answer = await ask();
@@ -58,7 +68,7 @@ async function read<T>(ask: () => Promise<Response>, signal?: AbortSignal): Prom
     if (signal?.aborted) throw error;
     throw new ApiError(t("shell.unreachable"), 0);
   }
-  if (answer.ok) return (await answer.json()) as T;
+  if (answer.ok) return answer;
   const refusal = (await answer.json().catch(() => null)) as ErrorReply | null;
   const message = refusal ? said(refusal.message) : t("shell.answered", { status: answer.status });
   throw new ApiError(message, answer.status, refusal?.field ?? null, refusal?.error ?? null);

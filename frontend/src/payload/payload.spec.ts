@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { chosenFor, filtersFor, parsed, withChoice } from "./choices";
 import { firstOpened, idOf, rowsOf } from "./rows";
 import { base64Of, hexLines } from "./shown";
-import { numberOf, numericPaths, pathText } from "./value";
+import { Moment, numberOf, numericPaths, type Path, pathFrom, pathText } from "./value";
 
 describe("remembered ways to show a payload", () => {
   it("hold for the nearest filter", () => {
@@ -82,5 +82,36 @@ describe("bytes", () => {
   });
   it("are base64 whatever their number", () => {
     expect(atob(base64Of(new Uint8Array(20_000).fill(200))).length).toBe(20_000);
+  });
+});
+
+describe("a path as text", () => {
+  it("leads back to the same path", () => {
+    const paths: Path[] = [
+      [],
+      ["temp"],
+      ["rooms", 2, "t"],
+      ["a b", "0", 'say "x]"', "ü-1", "tag 3"],
+      [0, 1, "x"],
+    ];
+    for (const path of paths) expect(pathFrom(pathText(path))).toEqual(path);
+  });
+  it("is none when it is something else", () => {
+    for (const text of [".a", "a..b", "a b", "[x]", '["a', '["\\x"]', "a]"])
+      expect(pathFrom(text)).toBeNull();
+  });
+});
+
+describe("a moment", () => {
+  it("keeps its number, is shown with its date, and is no number to plot by itself", () => {
+    const value = { timestamp: new Moment(1_700_000_000_123), far: new Moment(10n ** 18n), t: 1 };
+    const rows = rowsOf(value, firstOpened(value));
+    expect(rows.slice(1)).toMatchObject([
+      { text: "1700000000123", type: "number", moment: 1_700_000_000.123 },
+      { text: "1000000000000000000", moment: null },
+      { text: "1", moment: null },
+    ]);
+    expect(numericPaths(value)).toEqual([["t"]]);
+    expect(numberOf(value.timestamp)).toBe(1_700_000_000_123);
   });
 });

@@ -53,6 +53,23 @@ describe("text payloads", () => {
   });
 });
 
+describe("texts with control characters", () => {
+  it.each(["21.5\0", "on\0\0", "\u001b[31mhot\u001b[0m", "line one\u0007 line two"])(
+    "%j is a text, and they are seen",
+    async (text) => {
+      const found = await read(bytes(text), { topic: "a" });
+      expect(found.kinds[0]).toBe("text");
+      expect(shownText(found, "text", 100).text).toMatch(/\\u00/);
+    },
+  );
+  it.each(["\u0001A", "\0", "\u0001\u0002abcdef", "\u0012".repeat(50)])(
+    "%j is bytes",
+    async (text) => {
+      expect((await kindsOf(bytes(text)))[0]).toBe("hex");
+    },
+  );
+});
+
 describe("packed payloads", () => {
   it.each([
     ["gzip", gzipSync],

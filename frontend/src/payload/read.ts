@@ -42,7 +42,9 @@ export interface Hints {
 }
 
 const MAX_LAYERS = 3;
-const CONTROL = /[\u0000-\u0008\u000e-\u001f\u007f]/;
+/** Texts with more control characters than one in so many are bytes that happen to be UTF-8. */
+const TEXT_PER_CONTROL = 4;
+const SHORT = 8;
 
 /** Look at a payload. Never throws: what cannot be understood is shown as bytes. */
 export async function read(payload: Uint8Array, hints: Hints): Promise<Reading> {
@@ -52,7 +54,8 @@ export async function read(payload: Uint8Array, hints: Hints): Promise<Reading> 
   const values: Partial<Record<Structured, unknown>> = {};
   const kinds: Kind[] = [];
   if (image) kinds.push("image");
-  const isPlain = text !== null && !CONTROL.test(text);
+  const controls = controlsIn(text ?? "");
+  const isPlain = text !== null && controls === 0;
   if (!image && bytes.length > 0) {
     for (const format of candidates(text, isPlain, hints)) {
       const value = await attempt(bytes, text, format);
@@ -63,7 +66,7 @@ export async function read(payload: Uint8Array, hints: Hints): Promise<Reading> 
     settle(kinds, values);
   }
   if (isPlain && NUMBER.test(text.trim())) kinds.push("number");
-  if (isPlain) kinds.push("text", "hex");
+  if (text !== null && isMostlyText(text, controls)) kinds.push("text", "hex");
   else kinds.push("hex", ...(text === null ? [] : (["text"] as const)));
   kinds.push("base64");
   return { bytes, unpacked, kinds, text, values, picture: image };
@@ -81,6 +84,24 @@ async function unpack(payload: Uint8Array): Promise<Pick<Reading, "bytes" | "unp
     bytes = inner.bytes;
   }
   return { bytes, unpacked };
+}
+
+/** Some devices end a text with zeros, or have a bell or an escape in it: it is shown as text. */
+function isMostlyText(text: string, controls: number): boolean {
+  if (controls === 0) return true;
+  const plain = text.replace(/\0+$/, "");
+  if (plain && controlsIn(plain) === 0) return true;
+  return text.length >= SHORT && text.length - controls >= TEXT_PER_CONTROL * controls;
+}
+
+/** Characters that a text does not have, other than those that move to the next line or column. */
+function controlsIn(text: string): number {
+  let found = 0;
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    if (code < 0x20 ? code < 0x09 || code > 0x0d : code === 0x7f) found += 1;
+  }
+  return found;
 }
 
 function asText(bytes: Uint8Array): string | null {

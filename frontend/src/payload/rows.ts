@@ -1,6 +1,6 @@
 // The open part of a decoded value as a flat list of rows, bounded however large the value is.
 
-import { type Path, entriesOf, scalarText, sizeOf } from "./value";
+import { type Path, entriesOf, Moment, scalarText, sizeOf } from "./value";
 
 export const PAGE = 100;
 const MAX_ROWS = 2000;
@@ -19,6 +19,8 @@ export type ValueRow =
       open: boolean;
       text: string;
       type: string;
+      /** The moment that the number stands for, in seconds since 1970; null for all else. */
+      moment: number | null;
       /** The text is not shown to its end. */
       long: boolean;
     }
@@ -51,7 +53,8 @@ export function rowsOf(value: unknown, opened: Opened): ValueRow[] {
       isList: Array.isArray(here),
       open: shown > 0,
       text: whole ? text.slice(0, 50_000) : text.slice(0, MAX_SCALAR),
-      type: here === null ? "null" : typeof here,
+      type: here === null ? "null" : here instanceof Moment ? "number" : typeof here,
+      moment: here instanceof Moment ? here.seconds : null,
       long: !whole,
     });
     for (const [key, child] of entriesOf(here, shown)) add([...path, key], key, child);

@@ -1,6 +1,7 @@
 // Sparkplug B payloads (Eclipse Sparkplug 3.0, 6.4): protobuf, read by tables. Loaded when needed.
 
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { Moment } from "./value";
 
 type Simple = "uint32" | "uint64" | "float" | "double" | "bool" | "string" | "bytes";
 type Field = readonly [name: string, kind: Simple | keyof typeof TABLES, repeated?: "many"];
@@ -176,8 +177,9 @@ function one(reader: BinaryReader, kind: Simple): unknown {
   return exact <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(exact) : exact;
 }
 
-/** Types by name, signed numbers with their sign, properties by their keys. */
+/** Types by name, signed numbers with their sign, times as such, properties by their keys. */
 function finished(table: keyof typeof TABLES, message: Message): Message {
+  if ("timestamp" in message) message.timestamp = moment(message.timestamp);
   for (const field of ["datatype", "type"]) {
     if (typeof message[field] !== "number") continue;
     const type = TYPES[message[field]] ?? String(message[field]);
@@ -200,5 +202,9 @@ function typed(type: string, value: unknown): unknown {
     const signed = BigInt.asIntN(bits, BigInt(value));
     return bits === 64 ? signed : Number(signed);
   }
-  return value;
+  return type === "DateTime" ? moment(value) : value;
+}
+
+function moment(value: unknown): unknown {
+  return typeof value === "number" || typeof value === "bigint" ? new Moment(value) : value;
 }

@@ -8,6 +8,17 @@ export class Tagged {
   ) {}
 }
 
+/** A moment in milliseconds since 1970 that stands as a number in the payload. */
+export class Moment {
+  constructor(readonly ms: number | bigint) {}
+
+  /** Null when no calendar has it. */
+  get seconds(): number | null {
+    const ms = Number(this.ms);
+    return Number.isNaN(new Date(ms).getTime()) ? null : ms / 1000;
+  }
+}
+
 export type Path = readonly (string | number)[];
 export type Entry = readonly [key: string | number, value: unknown];
 
@@ -40,7 +51,7 @@ export function entriesOf(value: unknown, limit: number): Entry[] {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null) return false;
-  return !(value instanceof Uint8Array) && !(value instanceof Date);
+  return !(value instanceof Uint8Array || value instanceof Date || value instanceof Moment);
 }
 
 function keyText(key: unknown): string {
@@ -69,6 +80,7 @@ function fromMap(map: Map<unknown, unknown>, key: string | number): unknown {
 /** A number for a chart; null when the value is none. Booleans count as 0 and 1. */
 export function numberOf(value: unknown): number | null {
   if (typeof value === "boolean") return Number(value);
+  if (value instanceof Moment) return Number(value.ms);
   const number = typeof value === "bigint" ? Number(value) : value;
   if (typeof number === "string") {
     const text = number.trim();
@@ -80,14 +92,15 @@ export function numberOf(value: unknown): number | null {
 /** A number as devices write them, in digits, and nothing else. */
 export const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$/;
 
-/** Paths to all numbers of a value, at most `limit`, breadth first. */
+/** Paths to all numbers of a value but moments, at most `limit`, breadth first. */
 export function numericPaths(value: unknown, limit = 60): Path[] {
   const found: Path[] = [];
   let level: { path: Path; value: unknown }[] = [{ path: [], value }];
   for (let depth = 0; depth < 12 && level.length && found.length < limit; depth += 1) {
     const below: typeof level = [];
     for (const here of level) {
-      if (numberOf(here.value) !== null && found.length < limit) found.push(here.path);
+      const isNumber = numberOf(here.value) !== null && !(here.value instanceof Moment);
+      if (isNumber && found.length < limit) found.push(here.path);
       for (const [key, child] of entriesOf(here.value, 200)) {
         if (below.length < 2000) below.push({ path: [...here.path, key], value: child });
       }
@@ -108,10 +121,32 @@ export function pathText(path: Path): string {
   return text;
 }
 
+const STEP = /^(?:\.?([\p{L}_$][\p{L}\p{N}_$-]*)|\[(\d{1,15})\]|\[("(?:[^"\\]|\\.)*")\])/u;
+
+/** The path that was written as a text; null when it is none. */
+export function pathFrom(text: string): Path | null {
+  const path: (string | number)[] = [];
+  let rest = text;
+  while (rest) {
+    const found = STEP.exec(rest);
+    if (!found || (path.length === 0 && rest.startsWith("."))) return null;
+    const [whole, name, index, quoted] = found;
+    try {
+      if (name !== undefined) path.push(name);
+      else path.push(index === undefined ? (JSON.parse(quoted ?? "") as string) : Number(index));
+    } catch {
+      return null;
+    }
+    rest = rest.slice(whole.length);
+  }
+  return path;
+}
+
 /** A value without children in one line, its digits and characters kept. */
 export function scalarText(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (value instanceof Uint8Array) return `h'${hex(value)}'`;
+  if (value instanceof Moment) return String(value.ms);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "?" : value.toISOString();
   return Object.is(value, -0) ? "-0" : String(value);
 }

@@ -1,7 +1,14 @@
 // The topic index over HTTP: one level of the tree, a search, one topic, its past.
 
-import type { HistoryReply, LevelsReply, TopicInfo, TopicsReply } from "@/contract/types";
-import { address, get } from "@/live/api";
+import type {
+  HistoryReply,
+  LevelsReply,
+  MessageReceived,
+  TopicInfo,
+  TopicsReply,
+} from "@/contract/types";
+import { get } from "@/live/api";
+import type { MessageNumber } from "./shown";
 
 export const PAGE = 100;
 
@@ -57,6 +64,12 @@ export function history(
   return ask("/history", { topic, before, limit: "50" }, signal);
 }
 
-export function payloadAddress(topic: string): string {
-  return address("/api/topics/payload", { topic });
+/** One message with all of its payload; without a number, the topic's last. */
+export function message(topic: string, number: MessageNumber | null): Promise<MessageReceived> {
+  const { epoch, seq } = number ?? { epoch: null, seq: null };
+  return ask("/message", {
+    topic,
+    epoch: epoch === null ? null : String(epoch),
+    seq: seq === null ? null : String(seq),
+  });
 }

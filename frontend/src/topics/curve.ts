@@ -6,34 +6,64 @@ import { read } from "@/payload/read";
 import { at, numberOf, numericPaths, type Path } from "@/payload/value";
 import { keyOf } from "./gathered";
 
-/** What a payload holds, decoded: a value of some structure, or a number as text; else null. */
-export type Decode = (message: MessageReceived) => Promise<unknown>;
-
-const KEEP = 1000;
-
-/** Decodes each message once; the oldest are forgotten. */
-export function decoder(): Decode {
-  const known = new Map<string, Promise<unknown>>();
-  return (message) => {
-    const key = keyOf(message);
-    let found = known.get(key);
-    if (!found) {
-      found = valueOf(message);
-      known.set(key, found);
-      const oldest = known.keys().next();
-      if (known.size > KEEP && !oldest.done) known.delete(oldest.value);
-    }
-    return found;
-  };
+/** Messages and what each holds: a value of some structure, or a number as text; else null. */
+export interface Decoded {
+  messages: readonly MessageReceived[];
+  values: unknown[];
+  /** Messages of which only the beginning is here and that were not loaded: too many, too long. */
+  leftOut: number;
 }
 
-async function valueOf(message: MessageReceived): Promise<unknown> {
-  const contentType = message.properties?.content_type;
-  const reading = await read(payloadBytes(message), { topic: message.topic, contentType });
-  const best = reading.kinds[0];
-  if (best === "json" || best === "cbor" || best === "msgpack" || best === "sparkplug")
-    return reading.values[best];
-  return best === "number" ? reading.text : null;
+const KEEP = 1000;
+/** Bytes of all messages that are loaded because only their beginning is here. */
+const MOST_LOADED = 8 * 1024 * 1024;
+
+/**
+ * Decodes each message once; the oldest are forgotten. `whole` brings a message of which only the
+ * beginning is here; the newest of these are asked for, within bounds.
+ */
+export class Decoder {
+  private readonly known = new Map<string, Promise<unknown>>();
+
+  constructor(private readonly whole: (message: MessageReceived) => Promise<MessageReceived>) {}
+
+  async decode(messages: readonly MessageReceived[]): Promise<Decoded> {
+    let bytes = 0;
+    let leftOut = 0;
+    const values: Promise<unknown>[] = [];
+    for (const message of messages) {
+      bytes += message.truncated ? message.size : 0;
+      const isLong = Boolean(message.truncated) && bytes > MOST_LOADED;
+      if (isLong) {
+        leftOut += 1;
+        this.known.delete(keyOf(message));
+      }
+      values.push(isLong ? Promise.resolve(null) : this.one(message));
+    }
+    return { messages, values: await Promise.all(values), leftOut };
+  }
+
+  private one(message: MessageReceived): Promise<unknown> {
+    const key = keyOf(message);
+    let found = this.known.get(key);
+    if (!found) {
+      found = this.valueOf(message);
+      this.known.set(key, found);
+      const oldest = this.known.keys().next();
+      if (this.known.size > KEEP && !oldest.done) this.known.delete(oldest.value);
+    }
+    return found;
+  }
+
+  private async valueOf(given: MessageReceived): Promise<unknown> {
+    const message = given.truncated ? await this.whole(given).catch(() => given) : given;
+    const contentType = message.properties?.content_type;
+    const reading = await read(payloadBytes(message), { topic: message.topic, contentType });
+    const best = reading.kinds[0];
+    if (best === "json" || best === "cbor" || best === "msgpack" || best === "sparkplug")
+      return reading.values[best];
+    return best === "number" ? reading.text : null;
+  }
 }
 
 export interface Curve {

@@ -6,7 +6,7 @@ export const MOST_MESSAGES = 300;
 /** All payloads together, in characters. */
 export const MOST_TEXT = 4_000_000;
 
-export function keyOf(message: MessageReceived): string {
+export function keyOf(message: Pick<MessageReceived, "epoch" | "seq">): string {
   return `${message.epoch}:${message.seq}`;
 }
 

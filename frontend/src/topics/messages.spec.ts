@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { MessageReceived } from "@/contract/types";
-import { curveOf, decoder, pathsOf } from "./curve";
+import { curveOf, Decoder, pathsOf } from "./curve";
 import { lineDifference, pathDifference } from "./difference";
 import { keyOf, merged, MOST_MESSAGES, MOST_TEXT } from "./gathered";
 
@@ -68,12 +68,24 @@ describe("a curve", () => {
   it("follows one number of each message in the order they came", async () => {
     const messages = [4, 3, 2].map((seq) => message(seq, `{"t":{"v":${seq}},"s":"x"}`));
     messages.push(message(1, "no number"));
-    const values = await Promise.all(messages.map(decoder()));
+    const { values } = await new Decoder((one) => Promise.resolve(one)).decode(messages);
     const [path] = pathsOf(values);
     expect(path).toEqual(["t", "v"]);
     expect(curveOf(messages, values, path ?? [])).toEqual({
       times: [1000, 1001, 1001, 1002],
       values: [null, 2, 3, 4],
     });
+  });
+  it("has the numbers of long messages, too, the newest ones as far as they are loaded", async () => {
+    const size = 3 * 1024 * 1024;
+    const beginning = (seq: number) => ({ ...message(seq, '{"t":'), size, truncated: true });
+    const asked: number[] = [];
+    const whole = (one: MessageReceived) => {
+      asked.push(one.seq);
+      return one.seq === 4 ? Promise.reject(new Error("gone")) : Promise.resolve(message(one.seq));
+    };
+    const found = await new Decoder(whole).decode([5, 4, 3, 2].map(beginning));
+    expect(found.values).toEqual(["5", null, null, null]);
+    expect([asked, found.leftOut]).toEqual([[5, 4], 2]);
   });
 });

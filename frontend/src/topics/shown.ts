@@ -8,7 +8,14 @@ import type {
   TopicInfo,
 } from "@/contract/types";
 
+export interface MessageNumber {
+  epoch: number;
+  seq: number;
+}
+
 export interface Shown {
+  /** Null for the index's last value. */
+  number: MessageNumber | null;
   payload: string;
   encoding: Encoding;
   size: number;
@@ -23,6 +30,7 @@ export interface Shown {
 
 export function fromMessage(message: MessageReceived): Shown {
   return {
+    number: { epoch: message.epoch, seq: message.seq },
     payload: message.payload,
     encoding: message.encoding,
     size: message.size,
@@ -37,6 +45,7 @@ export function fromMessage(message: MessageReceived): Shown {
 
 export function fromIndex(info: TopicInfo): Shown {
   return {
+    number: null,
     payload: info.last_payload,
     encoding: info.encoding,
     size: info.size,

@@ -8,6 +8,7 @@ import {
   flatten,
   justBefore,
   type OpenLevel,
+  pageStarts,
   stretches,
   withPage,
 } from "./tree";
@@ -91,6 +92,12 @@ describe("names", () => {
     for (const name of ["b", "room-17", "\ue000", "\u{10000}"])
       expect(compareNames(justBefore(name) ?? "", name)).toBeLessThan(0);
     expect(justBefore("")).toBeNull();
+    for (const name of ["", "b", "t3", "t250", "room-17", "a\u{10000}"]) {
+      const starts = pageStarts(name);
+      expect(starts.at(-1)).toBe(justBefore(name));
+      for (const start of starts) expect(compareNames(start ?? "", name)).toBeLessThanOrEqual(0);
+    }
+    expect(pageStarts("t250").length).toBe(3);
     expect(ancestors("a//b/c")).toEqual(["a", "a/", "a//b"]);
   });
 });

@@ -118,6 +118,14 @@ export function justBefore(name: string): string | null {
   return `${head}${String.fromCodePoint(lower)}\u{10ffff}`;
 }
 
+/** Where a page may begin that a name is on, the furthest before it first. */
+export function pageStarts(name: string): (string | null)[] {
+  const points = Array.from(name);
+  const heads = [2, 1, 0].filter((less) => less < points.length);
+  const starts = heads.map((less) => justBefore(points.slice(0, points.length - less).join("")));
+  return heads.length ? starts : [justBefore(name)];
+}
+
 /** The topics above a topic, the root's child first. */
 export function ancestors(topic: string): string[] {
   const levels = topic.split("/");
@@ -152,4 +160,10 @@ export function stretches(rows: readonly Row[], levels: Levels): Stretch[] {
     after: levels.get(parent)?.children[from - 1]?.name ?? null,
     count: to - from + 1,
   }));
+}
+
+/** Topics of the dashboard and of the broker themselves: there are some before any device speaks. */
+export function isOwn(topic: string): boolean {
+  const [first = ""] = topic.split("/", 1);
+  return first === "mqtt-dashboard" || first.startsWith("$");
 }

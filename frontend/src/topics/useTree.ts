@@ -1,5 +1,7 @@
-// The tree as the page holds it: loads levels page by page, and keeps fresh what is in sight.
+// The tree as the page holds it: loads levels page by page, and keeps fresh what is in sight. It
+// outlives the page, which is found again as it was left.
 
+import { defineStore } from "pinia";
 import { computed, ref, shallowRef } from "vue";
 import type { LevelsReply, TopicChange, TopicInfo } from "@/contract/types";
 import * as api from "./api";
@@ -8,8 +10,8 @@ import {
   closed,
   EMPTY_LEVEL,
   flatten,
-  justBefore,
   type Levels,
+  pageStarts,
   type Row,
   stretches,
   withPage,
@@ -19,7 +21,7 @@ const MAX_DEPTH = 64;
 const MAX_LEVELS_PER_REFRESH = 24;
 const MAX_MARKS = 5000;
 
-export function useTree() {
+export const useTree = defineStore("topicTree", () => {
   const levels = shallowRef<Levels>(new Map());
   const known = ref<{ count: number | null; leftOut: number | null }>({
     count: null,
@@ -28,7 +30,9 @@ export function useTree() {
   /** When a topic, or something below it, was last seen to change; for the dot on its row. */
   const changed = shallowRef<ReadonlyMap<string, number>>(new Map());
   const rows = computed<Row[]>(() => flatten(levels.value));
-  const loading = new Set<string>();
+  const loading = new Map<string, Promise<void>>();
+  /** How far down the list was when the page was left. */
+  const top = ref(0);
 
   function put(parent: string | null, after: string | null, reply: LevelsReply): void {
     const before = levels.value.get(parent) ?? EMPTY_LEVEL;
@@ -66,15 +70,18 @@ export function useTree() {
     mark(changes.slice(0, 500).map((one) => one.topic));
   }
 
-  async function load(parent: string | null, after: string | null): Promise<void> {
+  /** Load a page; whoever asks for the same one meanwhile waits for the same answer. */
+  function load(parent: string | null, after: string | null): Promise<void> {
     const name = JSON.stringify([parent, after]);
-    if (loading.has(name)) return;
-    loading.add(name);
-    try {
-      put(parent, after, await api.level(parent, after));
-    } finally {
-      loading.delete(name);
+    let running = loading.get(name);
+    if (!running) {
+      running = api
+        .level(parent, after)
+        .then((reply) => put(parent, after, reply))
+        .finally(() => loading.delete(name));
+      loading.set(name, running);
     }
+    return running;
   }
 
   async function open(topic: string): Promise<void> {
@@ -91,7 +98,11 @@ export function useTree() {
     for (const here of [...ancestors(topic), topic].slice(0, MAX_DEPTH)) {
       const name: string = here.slice(parent === null ? 0 : parent.length + 1);
       if (!levels.value.has(parent)) await load(parent, null);
-      if (!has(parent, name)) await load(parent, justBefore(name));
+      // A page that begins a little before it shows what stands around it.
+      for (const start of pageStarts(name)) {
+        if (has(parent, name)) break;
+        await load(parent, start);
+      }
       if (!has(parent, name)) return false;
       parent = here;
     }
@@ -114,5 +125,5 @@ export function useTree() {
     }
   }
 
-  return { levels, known, rows, changed, load, open, close, reveal, refresh, told, note };
-}
+  return { levels, known, rows, changed, top, load, open, close, reveal, refresh, told, note };
+});

@@ -15,20 +15,24 @@ FIRST_COUNT: Final = 16
 MOST_COUNT: Final = 512
 
 
-def backwards(client: Client, log: str, address: str, newest: str) -> Iterator[tuple[str, bytes]]:
-    """Give position and packed batch from ``newest`` (as XREVRANGE takes it) to the oldest."""
-    yield from _pages(client, log, address, newest, back=True)
+def backwards(
+    client: Client, log: str, address: str, newest: str, count: int = FIRST_COUNT
+) -> Iterator[tuple[str, bytes]]:
+    """Give position and packed batch from ``newest`` (as XREVRANGE takes it) to the oldest.
+
+    ``count`` is how many entries the first page may have.
+    """
+    yield from _pages(client, log, address, newest, count, back=True)
 
 
 def forwards(client: Client, log: str, address: str, oldest: str) -> Iterator[tuple[str, bytes]]:
     """Give position and packed batch from ``oldest`` (as XRANGE takes it) to the newest."""
-    yield from _pages(client, log, address, oldest, back=False)
+    yield from _pages(client, log, address, oldest, FIRST_COUNT, back=False)
 
 
 def _pages(
-    client: Client, log: str, address: str, start: str, *, back: bool
+    client: Client, log: str, address: str, start: str, count: int, *, back: bool
 ) -> Iterator[tuple[str, bytes]]:
-    count = FIRST_COUNT
     while True:
         with plain_errors(address):
             entries: Any = (

@@ -5,16 +5,15 @@ entry without these bytes is passed over without being unpacked.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from mqtt_dashboard.bus.connection import Client
-from mqtt_dashboard.bus.log_pages import backwards
-from mqtt_dashboard.contract import CONTRACT_VERSION, codec
+from mqtt_dashboard.bus.log_pages import FIRST_COUNT, backwards
+from mqtt_dashboard.bus.log_search import LAST_IN_MILLISECOND, LogSearch, readable
 from mqtt_dashboard.contract.channels import RedisChannels
-from mqtt_dashboard.contract.messages import Batch, LogMessage
-from mqtt_dashboard.errors import ContractError
+from mqtt_dashboard.contract.messages import LogMessage
 
 SCAN_S: Final = 0.6
 SCAN_BYTES: Final = 48 * 1024 * 1024
@@ -64,6 +63,41 @@ class TopicHistory:
         self._client = client
         self._log = channels.message_log
         self._address = address
+        self._search = LogSearch(client, self._log, address)
+
+    def message(self, topic: str, epoch: int, seq: int) -> Found | None:
+        """Return one message by its number; None when the log does not hold it any more."""
+        number = (epoch, seq)
+        moment = self._search.last_moment(lambda batch: (batch.epoch, batch.first_seq) <= number)
+        if moment is None:
+            return None
+        # Several entries may have come in the same millisecond.
+        for position, packed in self._entries(_end_of(moment), count=2):
+            if not position.startswith(f"{moment}-"):
+                return None
+            batch = readable(packed)
+            if batch is None or batch.epoch != epoch:
+                continue
+            if 0 <= seq - batch.first_seq < len(batch.messages):
+                message = batch.messages[seq - batch.first_seq]
+                return Found(message, epoch, seq) if message.topic == topic else None
+        return None
+
+    def newest(self, topic: str, seen_at: float) -> Found | None:
+        """Return the topic's newest message, which was last seen at ``seen_at`` by the bridge.
+
+        Where the log holds it is looked up by that time; None when it is not there any more.
+        """
+        moment = self._search.last_moment(
+            lambda batch: not batch.messages or batch.messages[0].timestamp <= seen_at
+        )
+        if moment is not None:
+            found = self.read(topic, 1, _end_of(moment)).found
+            if found and found[0].message.timestamp >= seen_at:
+                return found[0]
+        # A clock was set, or the log knows a newer one: it stands nearest to the log's end.
+        found = self.read(topic, 1).found
+        return found[0] if found and found[0].message.timestamp >= seen_at else None
 
     def read(
         self,
@@ -77,10 +111,7 @@ class TopicHistory:
         needle = topic.encode()
         give_up = monotonic() + SCAN_S
         seen: set[tuple[int, int]] = set()
-        newest = "+"
-        if start is not None:
-            newest = start.position if start.seq > 0 else f"({start.position}"
-        for position, packed in backwards(self._client, self._log, self._address, newest):
+        for position, packed in self._entries(start):
             history.entries += 1
             history.bytes += len(packed)
             history.back_to = int(position.partition("-")[0]) / 1000
@@ -112,7 +143,7 @@ class TopicHistory:
         below: int | None,
         limit: int,
     ) -> None:
-        batch = _readable(packed)
+        batch = readable(packed)
         if batch is None:
             history.unreadable += 1
             return
@@ -128,10 +159,15 @@ class TopicHistory:
             if limit <= 0:
                 return
 
+    def _entries(
+        self, start: Cursor | None, count: int = FIRST_COUNT
+    ) -> Iterator[tuple[str, bytes]]:
+        """Give entries from the newest to the oldest."""
+        newest = "+"
+        if start is not None:
+            newest = start.position if start.seq > 0 else f"({start.position}"
+        return backwards(self._client, self._log, self._address, newest, count)
 
-def _readable(packed: bytes) -> Batch | None:
-    try:
-        batch = codec.unpack_batch(packed)
-    except ContractError:
-        return None
-    return batch if batch.version == CONTRACT_VERSION else None
+
+def _end_of(moment: int) -> Cursor:
+    return Cursor(f"{moment}-{LAST_IN_MILLISECOND}", LAST_IN_MILLISECOND)

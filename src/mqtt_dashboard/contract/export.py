@@ -26,52 +26,15 @@ from mqtt_dashboard.contract.common_replies import (
     security_of,
 )
 from mqtt_dashboard.contract.routes import Query, Route
+from mqtt_dashboard.contract.topic_routes import TOPIC_ROUTES
 
 SCHEMA_REF: Final = "#/components/schemas/{name}"
 
 
 _TEXT: Final = {"type": "string"}
-_LIMIT_QUERY: Final = Query(
-    "limit",
-    "Entries on the page.",
-    {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
-)
-_TOPIC_QUERY: Final = (
-    Query("after", "Continue behind this topic (`next` of the page before).", _TEXT),
-    _LIMIT_QUERY,
-    Query("prefix", "Only topics that begin with this text.", _TEXT),
-    Query("filter", "Only topics that match this MQTT filter, `+` and `#` allowed.", _TEXT),
-    Query("search", "Only topics that hold every word of this text, in any letter case.", _TEXT),
-    Query(
-        "values",
-        "1: a word may also be in the last value.",
-        {"type": "string", "enum": ["0", "1"], "default": "0"},
-    ),
-)
 _HISTORY_QUERY: Final = (
     Query("span", "The last hour or day.", {"type": "string", "enum": ["hour", "day"]}),
     Query("fields", "Names of `BrokerStats` or `rate_…`, commas between; without it, all.", _TEXT),
-)
-_LEVEL_QUERY: Final = (
-    Query("parent", "The level to look below; without it, the root.", _TEXT),
-    Query("after", "Continue behind this child (`next` of the page before).", _TEXT),
-    _LIMIT_QUERY,
-)
-_ONE_TOPIC_QUERY: Final = (
-    Query("topic", "The exact topic.", {"type": "string", "minLength": 1}, required=True),
-)
-_TOPIC_HISTORY_QUERY: Final = (
-    *_ONE_TOPIC_QUERY,
-    Query(
-        "limit",
-        "Messages to return at most.",
-        {"type": "integer", "minimum": 1, "maximum": 500, "default": 50},
-    ),
-    Query(
-        "before",
-        "Go on with older ones (`next` of the page before).",
-        {"type": "string", "pattern": r"^[0-9]{1,20}-[0-9]{1,20}\.[0-9]{1,19}$"},
-    ),
 )
 _REFUSED: Final = ("Refused; the message says why.", api.ErrorReply)
 _FOREIGN: Final = ("The request names a foreign host or comes from a foreign page.", api.ErrorReply)
@@ -173,68 +136,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Versions of broker, bridge, dashboard and contract.",
         {200: ("Versions.", api.VersionReply)},
     ),
-    Route(
-        "get",
-        "/api/topics",
-        "getTopics",
-        "A page of the topic index in the order of the tree; search by words and by filter.",
-        {
-            200: ("A page.", api.TopicsReply),
-            400: _REFUSED,
-            503: ("Redis does not answer.", api.ErrorReply),
-        },
-        query=_TOPIC_QUERY,
-    ),
-    Route(
-        "get",
-        "/api/topics/levels",
-        "getTopicLevels",
-        "One level of the topic tree.",
-        {
-            200: ("A page of children.", api.LevelsReply),
-            400: _REFUSED,
-            503: ("Redis does not answer.", api.ErrorReply),
-        },
-        query=_LEVEL_QUERY,
-    ),
-    Route(
-        "get",
-        "/api/topics/one",
-        "getTopic",
-        "One topic with its last value.",
-        {
-            200: ("The topic.", api.TopicInfo),
-            400: _REFUSED,
-            404: ("No message was seen on it.", api.ErrorReply),
-            503: ("Redis does not answer.", api.ErrorReply),
-        },
-        query=_ONE_TOPIC_QUERY,
-    ),
-    Route(
-        "get",
-        "/api/topics/history",
-        "getTopicHistory",
-        "The last messages of one topic, as far as the message log holds them.",
-        {
-            200: ("Messages, newest first.", api.HistoryReply),
-            400: _REFUSED,
-            503: ("Redis does not answer.", api.ErrorReply),
-        },
-        query=_TOPIC_HISTORY_QUERY,
-    ),
-    Route(
-        "get",
-        "/api/topics/payload",
-        "getTopicPayload",
-        "The bytes of a topic's last value, as a download.",
-        {
-            200: ("The bytes; `X-Truncated: 1` when they are cut.", "application/octet-stream"),
-            400: _REFUSED,
-            404: ("No message was seen on it.", api.ErrorReply),
-            503: ("Redis does not answer.", api.ErrorReply),
-        },
-        query=_ONE_TOPIC_QUERY,
-    ),
+    *TOPIC_ROUTES,
     Route(
         "get",
         "/api/clients",

@@ -27,3 +27,11 @@ def one_of(name: str, choices: Sequence[str]) -> str:
     if text not in choices:
         raise BadQueryError(f"{name} must be {' or '.join(choices)}", name)
     return text
+
+
+def wanted_topic() -> str:
+    """Return the topic that must be named."""
+    topic = flask.request.args.get("topic")
+    if not topic:
+        raise BadQueryError("name the topic", "topic")
+    return topic

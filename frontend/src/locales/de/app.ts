@@ -8,6 +8,7 @@ export const app: Texts<typeof en> = {
   asOf: "Stand {time}",
   old: "{span} alt",
   copied: "Kopiert",
+  notCopied: "Konnte nicht kopiert werden",
   copyCommand: "Den Befehl kopieren",
   skip: "Zum Inhalt springen",
   home: "MQTT Dashboard, Überblick",

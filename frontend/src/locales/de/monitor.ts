@@ -102,6 +102,7 @@ export const monitor: Texts<typeof en> = {
     label: "Was mit dieser Nachricht geschehen soll",
     payload: "Payload kopieren",
     topic: "Topic kopieren",
+    copiedPart: "Die ersten {kept} von {size} kopiert: Der Rest ist nicht mehr bekannt",
     document: "Alles als JSON kopieren",
     only: "Nur dieses Topic beobachten",
     open: "Unter Topics öffnen",
@@ -127,8 +128,6 @@ export const monitor: Texts<typeof en> = {
     utf8: "Text (UTF-8)",
     bytes: "Bytes",
     seconds: "{n} s",
-    copied: "Kopiert",
-    cutDownload: "Nur die ersten {size} sind hier",
   },
   empty: {
     title: "Nachrichten beobachten, während sie vorbeikommen",

@@ -34,10 +34,19 @@ export const topics: Texts<typeof en> = {
     messages: "eine Nachricht | {n} Nachrichten",
     now: "jetzt",
     loading: "Wird geladen …",
+    loadMore: "Mehr laden",
+    head: {
+      topic: "Topic",
+      value: "Letzter Wert",
+      rate: "Rate",
+      count: "Nachrichten",
+      age: "Zuletzt",
+    },
     open: "{name} öffnen",
     close: "{name} schließen",
     empty: "leer",
     none: "Noch keine Topics",
+    onlyOwn: "Noch kein Gerät hat etwas gesendet",
     noneText: "Ein Topic erscheint hier mit seiner ersten Nachricht. Zum Ausprobieren im Terminal:",
     notLoaded: "Topics werden geladen …",
   },
@@ -46,15 +55,16 @@ export const topics: Texts<typeof en> = {
     leftOut:
       "eine Nachricht eines weiteren Topics ausgelassen: Das Verzeichnis ist voll | {n} Nachrichten weiterer Topics ausgelassen: Das Verzeichnis ist voll",
     notLive: "nicht live",
-    keys: "Pfeiltasten bewegen und öffnen, Enter wählt aus",
+    keys: "Pfeiltasten bewegen und öffnen, Enter wählt aus, Esc schließt",
   },
   problem: {
-    unknownTopic: "Auf {topic} wurde bisher keine Nachricht gesehen.",
+    unknownTopic: "Auf {topic} wurde bisher keine Nachricht gesehen. Die nächste öffnet es hier.",
   },
   detail: {
     label: "Topic",
     copyTopic: "Topic kopieren",
     close: "Schließen",
+    back: "Zurück zu den Topics",
     live: "live",
     notLive: "nicht live",
     retained: "retained",
@@ -77,13 +87,11 @@ export const topics: Texts<typeof en> = {
     unknown: "unbekannt",
     chosen: "Eine frühere Nachricht, von {time}",
     newest: "Zurück zur neuesten",
+    lost: {
+      gone: "Das Nachrichtenprotokoll enthält diese Nachricht nicht mehr. Dies ist die neueste.",
+      failed: "Diese Nachricht konnte nicht geladen werden. Dies ist die neueste.",
+    },
     watch: "Im Monitor beobachten",
-    publish: "Dorthin senden",
-    again: "Erneut senden",
-    againHint: "Sendet diese Nachricht noch einmal: QoS {qos}{retained}",
-    againRetained: ", retained",
-    cannotCut:
-      "Von dieser Nachricht ist nur der Anfang hier, deshalb kann sie nicht erneut gesendet werden.",
     sending: "Wird gesendet …",
     sent: {
       acked: "Gesendet und vom Broker bestätigt.",
@@ -93,7 +101,6 @@ export const topics: Texts<typeof en> = {
       indeterminate: "Unklar, ob sie ankam: {reason}",
     },
     download: "Letzten Wert herunterladen",
-    downloadCut: "Die ersten {size} des letzten Werts herunterladen",
     noAnswer: "Der Server hat nicht geantwortet; neue Nachrichten können hier fehlen.",
     properties: "MQTT-5-Eigenschaften",
     property: {
@@ -105,6 +112,18 @@ export const topics: Texts<typeof en> = {
       format0: "0, Bytes",
       format1: "1, UTF-8-Text",
     },
+  },
+  publish: {
+    open: "Erneut senden …",
+    hint: "Öffnet diese Nachricht zum Ändern und Senden; noch wird nichts gesendet",
+    title: "An dieses Topic senden",
+    cut: "Von der gezeigten Nachricht ist nur der Anfang hier, deshalb ist nichts eingetragen.",
+    qos: "QoS",
+    retain: "Retain",
+    properties:
+      "Mit einer Eigenschaft der gezeigten Nachricht | Mit {n} Eigenschaften der gezeigten Nachricht",
+    close: "Schließen",
+    page: "Alle Möglichkeiten auf der Seite „Senden“",
   },
   history: {
     label: "Letzte Nachrichten, neueste zuerst",
@@ -140,6 +159,9 @@ export const topics: Texts<typeof en> = {
   plot: {
     path: "Kurve von",
     none: "In den vorhandenen Nachrichten steht keine Zahl.",
+    nowhere: "Keine der vorhandenen Nachrichten hat dort eine Zahl.",
+    leftOut:
+      "Eine lange Nachricht fehlt: Hier ist nur ihr Anfang | {n} lange Nachrichten fehlen: Hier sind nur ihre Anfänge",
     one: "Eine Kurve braucht zwei Nachrichten. Die nächste erscheint hier sofort.",
     points: "eine Nachricht | {n} Nachrichten",
     range: "{low} bis {high}",

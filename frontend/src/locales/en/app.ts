@@ -5,6 +5,7 @@ export const app = {
   asOf: "as of {time}",
   old: "{span} old",
   copied: "Copied",
+  notCopied: "Could not be copied",
   copyCommand: "Copy the command",
   skip: "Skip to content",
   home: "MQTT Dashboard, overview",

@@ -96,6 +96,7 @@ export const monitor = {
     label: "What to do with this message",
     payload: "Copy the payload",
     topic: "Copy the topic",
+    copiedPart: "Copied the first {kept} of {size}: the rest is not known any more",
     document: "Copy all as JSON",
     only: "Watch only this topic",
     open: "Open in Topics",
@@ -121,8 +122,6 @@ export const monitor = {
     utf8: "text (UTF-8)",
     bytes: "bytes",
     seconds: "{n} s",
-    copied: "Copied",
-    cutDownload: "Only the first {size} are here",
   },
   empty: {
     title: "Watch messages as they pass",

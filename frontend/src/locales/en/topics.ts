@@ -30,10 +30,19 @@ export const topics = {
     messages: "one message | {n} messages",
     now: "now",
     loading: "Loading …",
+    loadMore: "Load more",
+    head: {
+      topic: "Topic",
+      value: "Last value",
+      rate: "Rate",
+      count: "Messages",
+      age: "Last seen",
+    },
     open: "Open {name}",
     close: "Close {name}",
     empty: "empty",
     none: "No topics yet",
+    onlyOwn: "No device has sent anything yet",
     noneText: "A topic appears here with its first message. Try it from a terminal:",
     notLoaded: "Loading the topics …",
   },
@@ -42,15 +51,16 @@ export const topics = {
     leftOut:
       "one message of a further topic left out: the index is full | {n} messages of further topics left out: the index is full",
     notLive: "not live",
-    keys: "Arrows move and open, Enter selects",
+    keys: "Arrows move and open, Enter selects, Esc closes",
   },
   problem: {
-    unknownTopic: "No message was seen on {topic} so far.",
+    unknownTopic: "No message was seen on {topic} so far. The next one opens it here.",
   },
   detail: {
     label: "Topic",
     copyTopic: "Copy the topic",
     close: "Close",
+    back: "Back to the topics",
     live: "live",
     notLive: "not live",
     retained: "retained",
@@ -73,12 +83,11 @@ export const topics = {
     unknown: "unknown",
     chosen: "An earlier message, from {time}",
     newest: "Back to the newest",
+    lost: {
+      gone: "The message log does not hold that message any more. This is the newest one.",
+      failed: "That message could not be loaded. This is the newest one.",
+    },
     watch: "Watch in the monitor",
-    publish: "Publish to it",
-    again: "Publish again",
-    againHint: "Sends this message once more: QoS {qos}{retained}",
-    againRetained: ", retained",
-    cannotCut: "Only the beginning of this message is here, so it cannot be sent again.",
     sending: "Publishing …",
     sent: {
       acked: "Published, confirmed by the broker.",
@@ -88,7 +97,6 @@ export const topics = {
       indeterminate: "Not known whether it arrived: {reason}",
     },
     download: "Download the last value",
-    downloadCut: "Download the first {size} of the last value",
     noAnswer: "The server did not answer; new messages may be missing here.",
     properties: "MQTT 5 properties",
     property: {
@@ -100,6 +108,18 @@ export const topics = {
       format0: "0, bytes",
       format1: "1, UTF-8 text",
     },
+  },
+  publish: {
+    open: "Publish again …",
+    hint: "Opens this message to be changed and sent; nothing is sent yet",
+    title: "Publish to this topic",
+    cut: "Only the beginning of the shown message is here, so nothing is filled in.",
+    qos: "QoS",
+    retain: "Retain",
+    properties:
+      "Sent with one property of the shown message | Sent with {n} properties of the shown message",
+    close: "Close",
+    page: "All options on the Publish page",
   },
   history: {
     label: "Last messages, newest first",
@@ -135,6 +155,9 @@ export const topics = {
   plot: {
     path: "Plot",
     none: "No number in the messages at hand.",
+    nowhere: "No message at hand has a number there.",
+    leftOut:
+      "One long message is left out: only its beginning is here | {n} long messages are left out: only their beginnings are here",
     one: "A curve needs two messages. The next one appears here at once.",
     points: "one message | {n} messages",
     range: "{low} to {high}",

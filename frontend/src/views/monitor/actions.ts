@@ -2,37 +2,30 @@
 
 import type { RouteLocationRaw } from "vue-router";
 import type { MessageReceived } from "@/contract/types";
-import { payloadBytes } from "@/format/payload";
+import type { Savable } from "@/payload/save";
 import { queryOf } from "@/publish/address";
-
-/** Put text on the clipboard; false when the browser does not let us. */
-export async function copy(text: string): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
+import { message as one } from "@/topics/api";
+import { isGone } from "@/topics/wholes";
 
 export function asJson(message: MessageReceived): string {
   return JSON.stringify(message, null, 2);
 }
 
-/** Save the payload's bytes as a file named after the topic. */
-export function download(message: MessageReceived): void {
-  const bytes = payloadBytes(message);
-  const url = URL.createObjectURL(new Blob([bytes.slice().buffer]));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = fileName(message);
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+export function savable(message: MessageReceived): Savable {
+  const { topic, payload, encoding, size, epoch, seq } = message;
+  const cut = message.truncated ?? false;
+  return { topic, payload, encoding, size, cut, number: { epoch, seq } };
 }
 
-export function fileName(message: Pick<MessageReceived, "topic" | "seq">): string {
-  const name = message.topic.replace(/[^\p{L}\p{N}._-]+/gu, "_").slice(0, 80);
-  return `${name || "payload"}-${message.seq}.bin`;
+/** All of a message of which the page may have the beginning only; that, if there is no more. */
+export async function whole(message: MessageReceived): Promise<MessageReceived> {
+  if (!message.truncated) return message;
+  try {
+    return await one(message.topic, message);
+  } catch (error) {
+    if (isGone(error)) return message;
+    throw error;
+  }
 }
 
 export function toTopics(message: MessageReceived): RouteLocationRaw {

@@ -69,6 +69,7 @@ ROUTES: Final[dict[str, Permission]] = {
     "GET /api/topics/one": _VIEW,
     "GET /api/topics/payload": _VIEW,
     "GET /api/topics/history": _VIEW,
+    "GET /api/topics/message": _VIEW,
     "POST /api/messages/publish": _OPERATE,
     "POST /api/commands": _OPERATE,
     "GET /api/commands": _VIEW,

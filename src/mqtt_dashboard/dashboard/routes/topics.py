@@ -1,6 +1,5 @@
-"""The topic index over HTTP: pages, search, one level of the tree, one topic, its bytes."""
+"""The topic index over HTTP: pages, search, one level of the tree, one topic."""
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,13 +9,11 @@ import flask
 
 from mqtt_dashboard.bus.dashboard_topics import DashboardTopics
 from mqtt_dashboard.bus.readable_topics import ReadableTopics
-from mqtt_dashboard.bus.topic_history import Cursor
 from mqtt_dashboard.bus.topic_question import Question
 from mqtt_dashboard.bus.topic_search import Step, TopicPage
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.contract import codec, topics
 from mqtt_dashboard.contract.api import (
-    HistoryReply,
     LevelsReply,
     SearchIn,
     TopicInfo,
@@ -24,23 +21,20 @@ from mqtt_dashboard.contract.api import (
     TopicsReply,
 )
 from mqtt_dashboard.contract.messages import Encoding
-from mqtt_dashboard.contract.policy import FRESH
 from mqtt_dashboard.contract.topic_entry import TopicEntry
 from mqtt_dashboard.dashboard.auth.guard import current
 from mqtt_dashboard.dashboard.parts import Parts
-from mqtt_dashboard.dashboard.queries import one_of, whole_number
+from mqtt_dashboard.dashboard.queries import one_of, wanted_topic, whole_number
 from mqtt_dashboard.dashboard.responses import BadQueryError, refuse, reply
+from mqtt_dashboard.dashboard.routes.topic_messages import TopicMessages
 from mqtt_dashboard.errors import FieldRefusedError, TopicError
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1000
-HISTORY_LIMIT: Final = 50
-MAX_HISTORY: Final = 500
 MAX_SEARCH_CHARACTERS: Final = 200
 # How long one request goes on looking when it finds little.
 SEARCH_S: Final = 0.8
 NEXT_IN: Final[dict[Step, SearchIn]] = {"begins": "names", "names": "names", "values": "values"}
-_CURSOR: Final = re.compile(r"(\d{1,20}-\d{1,20})\.(\d{1,19})", re.ASCII)
 
 Answer = Callable[[], flask.Response]
 AnswerT = TypeVar("AnswerT", bound=Answer)
@@ -49,7 +43,7 @@ AnswerT = TypeVar("AnswerT", bound=Answer)
 def blueprint(parts: Parts) -> flask.Blueprint:
     """Return the routes."""
     routes = flask.Blueprint("topics", __name__)
-    pages = TopicPages(parts)
+    pages, messages = TopicPages(parts), TopicMessages(parts)
 
     def route(path: str, answer: Answer) -> None:
         routes.add_url_rule(path, answer.__name__, _careful(answer), methods=["GET"])
@@ -57,8 +51,9 @@ def blueprint(parts: Parts) -> flask.Blueprint:
     route("/api/topics", pages.page)
     route("/api/topics/levels", pages.levels)
     route("/api/topics/one", pages.one)
-    route("/api/topics/history", pages.history)
-    route("/api/topics/payload", pages.payload)
+    route("/api/topics/history", messages.history)
+    route("/api/topics/message", messages.message)
+    route("/api/topics/payload", messages.payload)
     return routes
 
 
@@ -142,46 +137,10 @@ class TopicPages:
 
     def one(self) -> flask.Response:
         """Answer ``GET /api/topics/one``."""
-        entry = self._topics.one(_topic())
+        entry = self._topics.one(wanted_topic())
         if entry is None:
             return refuse(404, "not_found", "no message was seen on this topic", "topic")
         return reply(info(entry, self._clock))
-
-    def history(self) -> flask.Response:
-        """Answer ``GET /api/topics/history``."""
-        topic, limit = _topic(), whole_number("limit", HISTORY_LIMIT, MAX_HISTORY)
-        # Of a hidden topic there is as much as of one that no message can have.
-        name = topic if current().read.allows(topic) else FRESH
-        history = self._parts.store.topic_history.read(name, limit, _cursor())
-        self._parts.counters.add("unreadable", "history", history.unreadable)
-        cut_at = self._parts.settings.frame_payload_limit
-        cursor = history.cursor
-        return reply(
-            HistoryReply(
-                topic=topic,
-                messages=[
-                    codec.to_document(one.message, epoch=one.epoch, seq=one.seq, limit=cut_at)
-                    for one in history.found
-                ],
-                limit=limit,
-                looked_at=history.entries,
-                looked_at_bytes=history.bytes,
-                back_to=history.back_to,
-                cut=history.cut,
-                next=None if cursor is None else f"{cursor.position}.{cursor.seq}",
-            )
-        )
-
-    def payload(self) -> flask.Response:
-        """Answer ``GET /api/topics/payload``: as a download, so that no browser renders it."""
-        entry = self._topics.one(_topic())
-        if entry is None:
-            return refuse(404, "not_found", "no message was seen on this topic", "topic")
-        answer = flask.Response(entry.payload, mimetype="application/octet-stream")
-        answer.headers["Content-Disposition"] = 'attachment; filename="payload.bin"'
-        answer.headers["X-Truncated"] = "1" if len(entry.payload) < entry.size else "0"
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
 
     def _search(self, question: Question, after: str | None, limit: int) -> TopicPage:
         """Look until the page is full, nothing is left, or it has taken long enough.
@@ -247,25 +206,6 @@ def _question() -> Question:
         in_values=one_of("values", ("0", "1")) == "1",
         text=search.strip(),
     )
-
-
-def _topic() -> str:
-    topic = flask.request.args.get("topic")
-    if not topic:
-        raise BadQueryError("name the topic", "topic")
-    return topic
-
-
-def _cursor() -> Cursor | None:
-    text = flask.request.args.get("before")
-    if text is None:
-        return None
-    match = _CURSOR.fullmatch(text)
-    parts = [] if match is None else [int(one) for one in match[1].split("-")]
-    # Nothing is before 0-0, and Redis takes that for an error.
-    if match is None or not any(parts) or any(one >= 2**64 for one in parts):
-        raise BadQueryError("before must be `next` of the page before", "before")
-    return Cursor(match[1], int(match[2]))
 
 
 def _text(entry: TopicEntry) -> tuple[str, Encoding]:
