@@ -81,11 +81,67 @@ def test_a_condition_picks_messages(page: Page, system: System) -> None:
         expect(page.locator("button.row")).to_have_count(1)
         page.get_by_label("Show only messages where").fill("payload.temp >")
         expect(page.locator("#where-told")).to_contain_text("a number, a text in quotes")
+        expect(page.locator("#where-told")).to_contain_text("payload.temp > 20 and qos = 1")
+        expect(page.locator("button.row")).to_have_count(1)
         page.get_by_label("Show only messages where").fill("payload.temp < 20")
         expect(row(page, "room/cold")).to_be_visible()
         expect(row(page, "room/warm")).to_have_count(0)
         page.get_by_label("Show only messages where").press("Escape")
         expect(page.locator("button.row")).to_have_count(4)
+        page.keyboard.press("p")
+        expect(page.locator(".band")).to_contain_text("Paused at")
+        expect(page.get_by_label("Show only messages where")).to_have_value("")
+
+
+def test_a_link_holds_the_open_message(page: Page, system: System) -> None:
+    """Who is sent the address sees the same details, from the log; what is gone is said to be."""
+    at(page, system, "plant/#")
+    with Device(system.broker.port) as device:
+        device.publish("plant/lamp", "the one", qos=2)
+        row(page, "the one").click()
+        for number in range(60):
+            device.publish("plant/fan", str(number))
+        expect(page.get_by_label("Message", exact=True)).to_contain_text("QoS delivered 1")
+        expect(page).to_have_url(re.compile("message="))
+        page.reload()
+        expect(page.get_by_label("Payload", exact=True)).to_have_text("the one")
+        colleague = page.context.new_page()
+        colleague.goto(page.url)
+        expect(row(colleague, "the one")).to_have_count(0)
+        expect(colleague.get_by_label("Payload", exact=True)).to_have_text("the one")
+        colleague.keyboard.press("Escape")
+        expect(colleague).not_to_have_url(re.compile("message="))
+        colleague.goto(f"{system.url}/monitor?f=plant/%23&message=1:1:plant/lamp")
+        expect(colleague.get_by_label("Message", exact=True)).to_contain_text(
+            "not at hand any more"
+        )
+
+
+def test_on_a_phone_the_account_is_in_sight(page: Page, system: System) -> None:
+    """What was left out stands above the row of pages; nothing is wider than 320 px."""
+    for width, height in ((390, 844), (320, 640)):
+        page.set_viewport_size({"width": width, "height": height})
+        at(page, system, "plant/#")
+        foot, pages = page.locator("main footer").first, page.locator("nav")
+        expect(foot).to_contain_text("0 skipped")
+        lower, upper = foot.bounding_box(), pages.bounding_box()
+        assert lower
+        assert upper
+        assert lower["y"] + lower["height"] <= upper["y"] + 1
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_slash_leads_to_the_filter_while_there_is_none(page: Page, system: System) -> None:
+    """The search of this page is the field to begin with, not another page's."""
+    page.goto(f"{system.url}/monitor")
+    expect(page.get_by_text("Watch messages as they pass")).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.get_by_label("Topic filter")).to_be_focused()
+    page.keyboard.type("a/b")
+    page.keyboard.press("Enter")
+    page.locator("h1").click()
+    page.keyboard.press("/")
+    expect(page.get_by_label("Show only messages where")).to_be_focused()
 
 
 def test_a_reload_keeps_what_was_seen_and_goes_on(page: Page, system: System) -> None:
