@@ -184,8 +184,9 @@ def test_what_was_skipped_stands_where_it_was(page: Page, system: System) -> Non
     with Device(system.broker.port) as device:
         device.publish("flood/first", "1")
         expect(row(page, "flood/first")).to_be_visible()
-        for number in range(20_000):
-            device.client.publish(f"flood/{number % 100}", str(number), qos=0)
+        # Large ones: a frame is soon full.
+        for number in range(8000):
+            device.client.publish(f"flood/{number % 100}", f"{number} {'x' * 4000}", qos=0)
         device.publish("flood/last", "2")
         expect(row(page, "flood/last")).to_be_visible(timeout=20_000)
         page.get_by_role("button", name=re.compile("^Pause")).click()
@@ -198,6 +199,19 @@ def test_what_was_skipped_stands_where_it_was(page: Page, system: System) -> Non
             page.mouse.wheel(0, 1200)
             page.wait_for_timeout(60)
         expect(notice.first).to_be_visible()
+
+
+def test_a_row_can_be_hit_while_the_list_runs(page: Page, system: System) -> None:
+    """The message under the pointer when the button went down opens, whatever came meanwhile."""
+    at(page, system, "run/#")
+    with Device(system.broker.port) as device:
+        device.publish("run/one", "meant")
+        row(page, "run/one").hover()
+        page.mouse.down()
+        device.publish("run/two", "came meanwhile")
+        expect(page.locator("button.row").first).to_contain_text("run/two")
+        page.mouse.up()
+        expect(page.get_by_label("Payload", exact=True)).to_have_text("meant")
 
 
 def test_one_topic_alone_and_back(page: Page, system: System) -> None:

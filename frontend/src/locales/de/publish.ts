@@ -157,6 +157,7 @@ export const publish: Texts<typeof en> = {
     strays: "Keine Antwort auf eine dieser Anfragen: {n}",
     stray: { foreign: "fremde Korrelationsdaten", unmarked: "ohne Korrelationsdaten" },
   },
+  good: { acked: "vom Broker bestätigt", sent: "gesendet; QoS 0 wird nie bestätigt" },
   code: {
     nobody: "bestätigt; kein Client hat dieses Topic abonniert",
     unspecified: "ohne Grund abgelehnt",

@@ -152,6 +152,7 @@ export const publish = {
     strays: "Not a reply to any of these requests: {n}",
     stray: { foreign: "foreign correlation data", unmarked: "without correlation data" },
   },
+  good: { acked: "confirmed by the broker", sent: "sent; QoS 0 is never confirmed" },
   code: {
     nobody: "confirmed; no client is subscribed to this topic",
     unspecified: "refused without a reason",
