@@ -18,9 +18,10 @@ UI_SOURCES := $(shell find frontend -name node_modules -prune -o -type f -print 
 # Options for `mqtt-dashboard up` and for pytest: make run ARGS="--no-demo", make test ARGS="-k lease"
 ARGS ?=
 WORKERS ?= 2
+SOAK_MINUTES ?= 60
 PYTEST := $(PY) -m pytest --quiet -n $(WORKERS) --dist loadgroup $(ARGS)
 
-.PHONY: help setup dev ui run test check chaos e2e bench screenshots compose-test lock generate ci clean
+.PHONY: help setup dev ui run test check chaos soak e2e bench screenshots compose-test lock generate ci clean
 
 help: ## Show this menu
 	@echo "MQTT Dashboard. Start with: make run"
@@ -52,7 +53,7 @@ run: setup ui ## Start everything and print the page's address
 
 test: dev ui ## Run the whole test suite (real broker, Redis and Chromium)
 	@scripts/system_packages.sh tests
-	@$(PYTEST) -m "not chaos"
+	@$(PYTEST) -m "not chaos and not soak"
 
 check: dev ## Run the quick checks: format, lint, types, layers, generated files, front end
 	@scripts/check.sh
@@ -60,6 +61,10 @@ check: dev ## Run the quick checks: format, lint, types, layers, generated files
 chaos: dev ## Kill, freeze and flood the bridge for about ten minutes
 	@scripts/system_packages.sh tests
 	@$(PY) -m pytest -m chaos $(ARGS) tests
+
+soak: dev ## Load bridge and dashboard for SOAK_MINUTES=60 and watch what they hold
+	@scripts/system_packages.sh tests
+	@SOAK_MINUTES=$(SOAK_MINUTES) $(PY) -m pytest -m soak --capture=no $(ARGS) tests
 
 e2e: dev ui ## Run the browser tests only
 	@scripts/system_packages.sh tests

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
+from bench.process import rss_of
+
 FLAGS: Final = (
     "--headless",
     "--no-sandbox",
@@ -39,10 +41,17 @@ class Watched:
         self._tools.send("HeapProfiler.collectGarbage")
         return float(self._tools.send("Runtime.getHeapUsage")["usedSize"]) / 1e6
 
+    def renderer_mb(self) -> float:
+        """Return what the page's process has in memory, with what it shares with the browser."""
+        return max(rss_of(one["id"]) for one in self._processes("renderer")) / 1e6
+
+    def _processes(self, kind: str = "") -> list[Any]:
+        told = self._whole.send("SystemInfo.getProcessInfo")["processInfo"]
+        return [one for one in told if kind in one["type"]]
+
     def cpu_s(self) -> float:
         """Return the seconds of CPU that all processes of the browser have used."""
-        told = self._whole.send("SystemInfo.getProcessInfo")["processInfo"]
-        return float(sum(process["cpuTime"] for process in told))
+        return float(sum(one["cpuTime"] for one in self._processes()))
 
 
 @contextmanager

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import msgspec
 
+from bench.flood import Flood
 from bench.load import Load
 from bench.measure import Idle, Run
-from bench.pages import Flood, Million, Single
+from bench.million import Million
 from bench.plan import Options
+from bench.single import Single
 from bench.viewers import Watching
 
 
@@ -27,6 +29,7 @@ class Figures(msgspec.Struct):
     runs: list[Run] = []
     idle: list[Idle] = []
     viewers: list[Watching] = []
+    apart: list[Watching] = []
     floods: list[Flood] = []
     millions: list[Million] = []
     singles: list[Single] = []

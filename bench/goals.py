@@ -8,8 +8,8 @@ import msgspec
 from bench import tables
 from bench.contestants import MQ_BRIDGE, MQ_STREAM, NAIVE, NAPPING, NODE, OURS, RAW
 from bench.figures import Figures, Medians
-from bench.pages import WORKER
 from bench.plan import EASY_RATE, HARD_RATE, MAIN
+from bench.single import WORKER
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from bench.figures import Figures
+from bench.flood import Flood
 from bench.goals import Goal
-from bench.pages import Flood, Million, Single
+from bench.million import Million
+from bench.single import Single
 from bench.tables import table
 from bench.viewers import Watching
 
@@ -18,26 +20,43 @@ LONGEST_MS: Final = 100
 FLAT_MB_PER_MINUTE: Final = 1.0
 
 
-def viewers(runs: Sequence[Watching]) -> str:
-    """Return what many viewers on one worker got."""
-    if not runs:
+def viewers(same: Sequence[Watching], apart: Sequence[Watching]) -> str:
+    """Return what many viewers on one worker got, with the same filter and with different ones."""
+    columns = [runs for runs in (same, apart) if runs]
+    if not columns:
         return ""
-    first = runs[0]
+    first = columns[0][0]
     rows = [
-        ["frames delivered", f"{_middle(runs, lambda one: one.delivered):.1%}"],
-        ["fewest frames of one viewer", _fewest(runs)],
-        ["from writing to the viewer, p50", _ms(runs, lambda one: one.watched.p50_ms)],
-        ["p99", _ms(runs, lambda one: one.watched.p99_ms)],
-        ["messages left out", f"{sum(one.watched.left_out for one in runs):,}"],
-        ["worker's CPU", f"{_middle(runs, lambda one: one.worker_cpu):.1f} % of a core"],
-        ["worker's memory", f"{_middle(runs, lambda one: one.rss_mb):.0f} MB"],
+        [name, *(value(runs) for runs in columns)]
+        for name, value in (
+            ("frames delivered", lambda runs: f"{_middle(runs, lambda one: one.delivered):.1%}"),
+            ("fewest frames of one viewer", _fewest),
+            (
+                "from writing to the viewer, p50",
+                lambda runs: _ms(runs, lambda one: one.watched.p50_ms),
+            ),
+            ("p99", lambda runs: _ms(runs, lambda one: one.watched.p99_ms)),
+            ("messages left out", lambda runs: f"{sum(one.watched.left_out for one in runs):,}"),
+            (
+                "worker's CPU",
+                lambda runs: f"{_middle(runs, lambda one: one.worker_cpu):.1f} % of a core",
+            ),
+            ("worker's memory", lambda runs: f"{_middle(runs, lambda one: one.rss_mb):.0f} MB"),
+        )
     ]
     text = (
         f"{first.viewers} viewers of one worker, each with a credit of frames as the page gives "
-        f"it; {first.rate} frames of {_middle(runs, lambda one: one.frame_kb):.0f} KB a second "
-        f"for {first.seconds:.0f} s. Median of {_rounds(runs)}."
+        f"it; {first.rate} frames of {_middle(columns[0], lambda one: one.frame_kb):.0f} KB a "
+        f"second for {first.seconds:.0f} s. A frame is put together once for all viewers with the "
+        "same filters: so all have the same, or each of the given number of sets, all of which "
+        f"match every message, is that of some. Median of {_rounds(columns[0])}."
     )
-    return f"{text}\n\n{table(['', 'measured'], rows)}"
+    header = ["", *("the same filter" if runs[0].sets == 1 else _sets(runs) for runs in columns)]
+    return f"{text}\n\n{table(header, rows)}"
+
+
+def _sets(runs: Sequence[Watching]) -> str:
+    return f"{runs[0].sets} sets of filters"
 
 
 def flood(runs: Sequence[Flood]) -> str:
@@ -82,6 +101,7 @@ def million(runs: Sequence[Million]) -> str:
         ["a page of 200 rows from the API, p50", _ms(runs, lambda one: one.page_p50_ms)],
         ["p99", _ms(runs, lambda one: one.page_p99_ms)],
         ["heap of the page", _mb(runs, lambda one: one.heap_mb)],
+        ["memory of the page's process", _whole(runs)],
         ["memory of the bridge", _mb(runs, lambda one: one.bridge_mb)],
         ["memory of the dashboard", _mb(runs, lambda one: one.dashboard_mb)],
         ["memory of Redis", _mb(runs, lambda one: one.redis_mb)],
@@ -144,17 +164,18 @@ def goals(figures: Figures) -> Iterator[Goal]:
             frames >= FRAMES and longest <= LONGEST_MS and slope < FLAT_MB_PER_MINUTE,
         )
     if millions:
-        bridge, p99, heap = (
+        bridge, p99, page = (
             _middle(millions, lambda one: one.bridge_mb),
             _middle(millions, lambda one: one.page_p99_ms),
-            _middle(millions, lambda one: one.heap_mb),
+            # The whole process, where that was measured: its heap is the smaller part.
+            _middle(millions, lambda one: one.renderer_mb or one.heap_mb),
         )
         yield Goal(
             f"{millions[0].topics:,} topics",
             "bridge at most 400 MB, API p99 at most 50 ms, page at most 300 MB",
             bridge,
-            f"{bridge:.0f} MB, {p99:.0f} ms, {heap:.0f} MB",
-            bridge <= 400 and p99 <= 50 and heap <= 300,
+            f"{bridge:.0f} MB, {p99:.0f} ms, {page:.0f} MB",
+            bridge <= 400 and p99 <= 50 and page <= 300,
         )
     if singles:
         p50 = _middle(singles, lambda one: one.event_p50_ms)
@@ -189,6 +210,11 @@ def _s(runs: Sequence[T], value: Callable[[T], float]) -> str:
 
 def _mb(runs: Sequence[T], value: Callable[[T], float]) -> str:
     return f"{_middle(runs, value):.0f} MB"
+
+
+def _whole(runs: Sequence[Million]) -> str:
+    known = [one.renderer_mb for one in runs if one.renderer_mb is not None]
+    return f"{statistics.median(known):.0f} MB" if known else "not measured"
 
 
 def _longest(ms: float) -> str:

@@ -14,8 +14,8 @@ from bench.contestants import ALL, MQ_BRIDGE, NAIVE, NODE, OURS, RAW
 from bench.figures import Figures, Medians
 from bench.load import Load
 from bench.measure import LATER_S
-from bench.pages import MASTER, WORKER
 from bench.plan import EASY_RATE, HARD_RATE, MAIN, MATRIX, PACED
+from bench.single import MASTER, WORKER
 from bench.tables import table
 
 DOCUMENT: Final = "docs/reference/benchmarks.md"
@@ -40,7 +40,7 @@ def tables(figures: Figures) -> str:
         ("mqtt-bridge at other sizes and numbers of topics", _matrix(figures)),
         ("Steady load on default limits", _paced(figures)),
         ("Nothing to do", _idle(figures)),
-        ("Many viewers", page_report.viewers(figures.viewers)),
+        ("Many viewers", page_report.viewers(figures.viewers, figures.apart)),
         ("The page in a flood", page_report.flood(figures.floods)),
         ("The page with very many topics", page_report.million(figures.millions)),
         ("One message on an idle system", page_report.single(figures.singles)),

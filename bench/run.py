@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 from playwright.sync_api import Error as PlaywrightError
 
-from bench import installs, pages, plan, report, viewers
+from bench import flood, installs, million, plan, report, single, viewers
 from bench.contestants import ALL
 from bench.figures import Figures, machine
 from bench.load import Load
@@ -73,15 +73,20 @@ def _look(figures: Figures, number: int) -> None:
     """Measure what viewers and a browser get, once per round; the long flood in the first."""
     parts = figures.options.parts
     if "idle" in parts and number == 0:
-        _try("nothing to do", lambda: figures.idle.extend(pages.resting()), figures)
+        _try("nothing to do", lambda: figures.idle.extend(single.resting()), figures)
     if "viewers" in parts:
         _try("viewers", lambda: figures.viewers.append(viewers.run()), figures)
+        _try(
+            "viewers with different filters",
+            lambda: figures.apart.append(viewers.run(sets=viewers.SETS)),
+            figures,
+        )
     if "page" not in parts:
         return
     if number == 0:
-        _try("page in a flood", lambda: figures.floods.append(pages.flood()), figures)
-    _try("very many topics", lambda: figures.millions.append(pages.million()), figures)
-    _try("one message", lambda: figures.singles.append(pages.single()), figures)
+        _try("page in a flood", lambda: figures.floods.append(flood.flood()), figures)
+    _try("very many topics", lambda: figures.millions.append(million.million()), figures)
+    _try("one message", lambda: figures.singles.append(single.single()), figures)
 
 
 def _try(what: str, measure: Callable[[], None], figures: Figures) -> None:

@@ -1,12 +1,15 @@
 """Many viewers in one process: bare websockets under one epoll, as cheap as Python can be.
 
-python -m bench.watching PORT VIEWERS CREDIT    # prints "ready", then one answer per request
+python -m bench.watching PORT VIEWERS CREDIT FILTERS...
+    # prints "ready", then one answer per request
 
+Each viewer watches the filters of one of FILTERS, in turn: "a/#" or, several at once, "a/#,b".
 Every frame's arrival is compared with the time its newest message was written; what a frame says
 was left out is added up. With CREDIT 1 each viewer gives credit as the page does.
 """
 
 import base64
+import itertools
 import os
 import re
 import select
@@ -47,7 +50,7 @@ class Watched(msgspec.Struct, frozen=True):
 class Watcher:
     """One viewer: reassembles frames and looks at the marks in them."""
 
-    def __init__(self, port: int, *, credit: bool) -> None:
+    def __init__(self, port: int, filters: str, *, credit: bool) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         key = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall(
@@ -67,7 +70,8 @@ class Watcher:
         self._send("40")
         if credit:
             self._send(f'42["credit",{{"frames":{WINDOW}}}]')
-        self._send('42["subscribe",{"filter":"watch/#"}]')
+        for one in filters.split(","):
+            self._send(f'42["subscribe",{{"filter":"{one}"}}]')
         self.begin()
 
     def begin(self) -> None:
@@ -151,7 +155,8 @@ def _result(watchers: list[Watcher]) -> Watched:
 def main() -> None:
     """Connect, then read and answer requests until the input ends."""
     port, count, credit = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "1"
-    watchers = [Watcher(port, credit=credit) for _ in range(count)]
+    watched = itertools.cycle(sys.argv[4:])
+    watchers = [Watcher(port, next(watched), credit=credit) for _ in range(count)]
     poll = select.epoll()
     by_number = {one.socket.fileno(): one for one in watchers}
     for number in by_number:

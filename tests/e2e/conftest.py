@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support.dashboard_server import DashboardServer
 from tests.support.servers import Broker, RedisServer, running
 from tests.support.services import BridgeProcess
 
+# A busy machine may draw late.
+expect.set_options(timeout=15_000)
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 STATIC = Path(__file__).parents[2] / "src/mqtt_dashboard/dashboard/static/index.html"
 

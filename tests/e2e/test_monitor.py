@@ -97,7 +97,7 @@ def test_hostile_text_stays_text(page: Page, system: System) -> None:
 
 
 def test_pause_holds_the_list_and_counts(page: Page, system: System) -> None:
-    """Paused, the list stands still and says how much came meanwhile; then it is all there."""
+    """Paused, the list stands still, over a reload too; a band says since when and how much."""
     watch(page, system, "flow")
     with Device(system.broker.port) as device:
         device.publish("flow", "before")
@@ -106,10 +106,20 @@ def test_pause_holds_the_list_and_counts(page: Page, system: System) -> None:
         page.keyboard.press("p")
         for number in range(3):
             device.publish("flow", f"during {number}")
-        expect(page.get_by_role("button", name=re.compile("3 new"))).to_be_visible()
+        band = page.locator(".band")
+        expect(band).to_contain_text("3 new")
+        since = band.get_by_role("status").inner_text()
+        assert re.fullmatch(r"Paused at \d\d:\d\d:\d\d", since)
         expect(page.locator("button.row")).to_have_count(1)
-        page.keyboard.press("p")
-        expect(page.locator("button.row")).to_have_count(4)
+        page.reload()
+        expect(band).to_contain_text("3 new")
+        expect(band.get_by_role("status")).to_have_text(since)
+        device.publish("flow", "after the reload")
+        expect(band).to_contain_text("4 new")
+        expect(page.locator("button.row")).to_have_count(1)
+        band.get_by_role("button", name="Resume").click()
+        expect(page.locator("button.row")).to_have_count(5)
+        expect(band).to_have_count(0)
 
 
 def test_filters_survive_a_reload(page: Page, system: System) -> None:

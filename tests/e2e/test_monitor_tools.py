@@ -81,11 +81,67 @@ def test_a_condition_picks_messages(page: Page, system: System) -> None:
         expect(page.locator("button.row")).to_have_count(1)
         page.get_by_label("Show only messages where").fill("payload.temp >")
         expect(page.locator("#where-told")).to_contain_text("a number, a text in quotes")
+        expect(page.locator("#where-told")).to_contain_text("payload.temp > 20 and qos = 1")
+        expect(page.locator("button.row")).to_have_count(1)
         page.get_by_label("Show only messages where").fill("payload.temp < 20")
         expect(row(page, "room/cold")).to_be_visible()
         expect(row(page, "room/warm")).to_have_count(0)
         page.get_by_label("Show only messages where").press("Escape")
         expect(page.locator("button.row")).to_have_count(4)
+        page.keyboard.press("p")
+        expect(page.locator(".band")).to_contain_text("Paused at")
+        expect(page.get_by_label("Show only messages where")).to_have_value("")
+
+
+def test_a_link_holds_the_open_message(page: Page, system: System) -> None:
+    """Who is sent the address sees the same details, from the log; what is gone is said to be."""
+    at(page, system, "plant/#")
+    with Device(system.broker.port) as device:
+        device.publish("plant/lamp", "the one", qos=2)
+        row(page, "the one").click()
+        for number in range(60):
+            device.publish("plant/fan", str(number))
+        expect(page.get_by_label("Message", exact=True)).to_contain_text("QoS delivered 1")
+        expect(page).to_have_url(re.compile("message="))
+        page.reload()
+        expect(page.get_by_label("Payload", exact=True)).to_have_text("the one")
+        colleague = page.context.new_page()
+        colleague.goto(page.url)
+        expect(row(colleague, "the one")).to_have_count(0)
+        expect(colleague.get_by_label("Payload", exact=True)).to_have_text("the one")
+        colleague.keyboard.press("Escape")
+        expect(colleague).not_to_have_url(re.compile("message="))
+        colleague.goto(f"{system.url}/monitor?f=plant/%23&message=1:1:plant/lamp")
+        expect(colleague.get_by_label("Message", exact=True)).to_contain_text(
+            "not at hand any more"
+        )
+
+
+def test_on_a_phone_the_account_is_in_sight(page: Page, system: System) -> None:
+    """What was left out stands above the row of pages; nothing is wider than 320 px."""
+    for width, height in ((390, 844), (320, 640)):
+        page.set_viewport_size({"width": width, "height": height})
+        at(page, system, "plant/#")
+        foot, pages = page.locator("main footer").first, page.locator("nav")
+        expect(foot).to_contain_text("0 skipped")
+        lower, upper = foot.bounding_box(), pages.bounding_box()
+        assert lower
+        assert upper
+        assert lower["y"] + lower["height"] <= upper["y"] + 1
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_slash_leads_to_the_filter_while_there_is_none(page: Page, system: System) -> None:
+    """The search of this page is the field to begin with, not another page's."""
+    page.goto(f"{system.url}/monitor")
+    expect(page.get_by_text("Watch messages as they pass")).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.get_by_label("Topic filter")).to_be_focused()
+    page.keyboard.type("a/b")
+    page.keyboard.press("Enter")
+    page.locator("h1").click()
+    page.keyboard.press("/")
+    expect(page.get_by_label("Show only messages where")).to_be_focused()
 
 
 def test_a_reload_keeps_what_was_seen_and_goes_on(page: Page, system: System) -> None:
@@ -128,8 +184,9 @@ def test_what_was_skipped_stands_where_it_was(page: Page, system: System) -> Non
     with Device(system.broker.port) as device:
         device.publish("flood/first", "1")
         expect(row(page, "flood/first")).to_be_visible()
-        for number in range(20_000):
-            device.client.publish(f"flood/{number % 100}", str(number), qos=0)
+        # Large ones: a frame is soon full.
+        for number in range(8000):
+            device.client.publish(f"flood/{number % 100}", f"{number} {'x' * 4000}", qos=0)
         device.publish("flood/last", "2")
         expect(row(page, "flood/last")).to_be_visible(timeout=20_000)
         page.get_by_role("button", name=re.compile("^Pause")).click()
@@ -142,6 +199,19 @@ def test_what_was_skipped_stands_where_it_was(page: Page, system: System) -> Non
             page.mouse.wheel(0, 1200)
             page.wait_for_timeout(60)
         expect(notice.first).to_be_visible()
+
+
+def test_a_row_can_be_hit_while_the_list_runs(page: Page, system: System) -> None:
+    """The message under the pointer when the button went down opens, whatever came meanwhile."""
+    at(page, system, "run/#")
+    with Device(system.broker.port) as device:
+        device.publish("run/one", "meant")
+        row(page, "run/one").hover()
+        page.mouse.down()
+        device.publish("run/two", "came meanwhile")
+        expect(page.locator("button.row").first).to_contain_text("run/two")
+        page.mouse.up()
+        expect(page.get_by_label("Payload", exact=True)).to_have_text("meant")
 
 
 def test_one_topic_alone_and_back(page: Page, system: System) -> None:

@@ -27,7 +27,7 @@ from mqtt_dashboard.contract.commands import (
 from mqtt_dashboard.contract.orders import CommandResult, told_topic, unpack_order
 from mqtt_dashboard.errors import BusError
 from tests.support.feed import Feed
-from tests.support.servers import Child, RedisServer, free_port, wait_for
+from tests.support.servers import START_S, Child, RedisServer, free_port, wait_for
 
 
 class DashboardServer(Child):
@@ -49,8 +49,11 @@ class DashboardServer(Child):
     def start(self) -> Self:
         """Start and wait until it answers."""
         super().start()
-        wait_for(lambda: self.answers() or not self.alive(), "the dashboard answers", 60)
-        assert self.alive(), self.output()
+        try:
+            wait_for(lambda: self.answers() or not self.alive(), "it answers", START_S)
+            assert self.alive(), "it has ended"
+        except AssertionError as error:
+            raise AssertionError(f"the dashboard did not start: {error}\n{self.output()}") from None
         return self
 
     def answers(self) -> bool:
@@ -121,7 +124,7 @@ class DashboardServer(Child):
 
     def wait_ready(self) -> None:
         """Wait until Redis and a bridge are seen."""
-        wait_for(lambda: self.get("/readyz")[0] == 200, f"ready: {self.get('/readyz')}")
+        wait_for(lambda: self.get("/readyz")[0] == 200, "the dashboard is ready", START_S)
 
     def children(self) -> list[int]:
         """Return the process ids of the workers."""

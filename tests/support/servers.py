@@ -15,19 +15,18 @@ from typing import Any, Self, TypeVar
 import psutil
 import redis
 
+from tests.support import ports
+
 T = TypeVar("T")
+free_port = ports.free_port
+
+# A busy machine may take long to load a program; a test of its own says how long it should.
+START_S = 60.0
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 # Started by root, mosquitto becomes another user, and the kernel forgets whose death to follow.
 _STAY_ROOT = "user root\n" if os.geteuid() == 0 else ""
-
-
-def free_port() -> int:
-    """Return a TCP port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(check: Callable[[], T], what: str, timeout: float = 10.0) -> T:
@@ -132,7 +131,7 @@ class Broker(Child):
     def start(self) -> Self:
         """Start and wait until the port answers."""
         super().start()
-        wait_for(lambda: port_open(self.port), f"mosquitto listens\n{self.output()}")
+        wait_for(lambda: port_open(self.port), "mosquitto listens", START_S)
         return self
 
 
@@ -155,7 +154,7 @@ class RedisServer(Child):
     def start(self) -> Self:
         """Start and wait until it answers PING."""
         super().start()
-        wait_for(self._answers, f"redis answers\n{self.output()}")
+        wait_for(self._answers, "redis answers", START_S)
         return self
 
     def client(self) -> Any:

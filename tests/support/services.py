@@ -13,7 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from tests.support.servers import Broker, Child, RedisServer, free_port, wait_for
+from tests.support.servers import START_S, Broker, Child, RedisServer, free_port, wait_for
 
 BIN = Path(sys.executable).parent
 
@@ -61,7 +61,7 @@ class BridgeProcess(Child):
     def wait_ready(self) -> Self:
         """Wait until it carries messages and the broker has granted its filters."""
         try:
-            wait_for(self.ready, "the bridge is ready", 40)
+            wait_for(self.ready, "the bridge is ready", START_S)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.probe('/readyz')}\n{self.output()}") from None
         return self

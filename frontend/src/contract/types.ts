@@ -706,7 +706,8 @@ export interface MessageReceived {
  * `dropped` messages, because there were too many even so. `gap` is true when messages were
  * lost in between (log trimmed, new epoch); `missing` is how many numbers of the log are not
  * there, those of other filters included, and null when that cannot be known. `replay` marks
- * messages from before the subscription.
+ * messages from before the subscription. `left_out` says how many of `conflated` and
+ * `dropped` together were of topics that are watched by their exact name, by topic.
  */
 export interface MessagesFrame {
   epoch: number;
@@ -717,6 +718,7 @@ export interface MessagesFrame {
   replay: boolean;
   conflated: number;
   missing: number | null;
+  left_out: Record<string, number>;
 }
 
 /**

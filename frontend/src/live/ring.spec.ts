@@ -1,14 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Batcher, prepend } from "./ring";
-
-describe("prepend", () => {
-  it("puts the newest first and keeps the limit", () => {
-    expect(prepend([2, 1], [3, 4], 3)).toEqual([4, 3, 2]);
-  });
-  it("keeps only the newest when more arrive than fit", () => {
-    expect(prepend([1], [2, 3, 4, 5], 2)).toEqual([5, 4]);
-  });
-});
+import { Batcher } from "./ring";
 
 describe("Batcher", () => {
   function stage() {
@@ -45,11 +36,11 @@ describe("Batcher", () => {
     expect(seen).toEqual([[1], [2]]);
   });
 
-  it("does not grow while nobody draws", () => {
+  it("neither grows nor loses anything while nobody draws, as in a hidden tab", () => {
     const { batcher, seen, frame } = stage();
     for (let n = 0; n < 1000; n += 1) batcher.add([n]);
     frame(0);
-    expect(seen[0]?.length).toBeLessThanOrEqual(11);
-    expect(seen[0]?.at(-1)).toBe(999);
+    expect(Math.max(...seen.map((items) => items.length))).toBeLessThanOrEqual(10);
+    expect(seen.flat()).toEqual(Array.from({ length: 1000 }, (_, n) => n));
   });
 });

@@ -1,10 +1,4 @@
-// A bounded list, newest first, that is shown at a calm pace however fast it fills.
-
-/** Join new items (oldest first) in front of a list, keeping at most `limit`. */
-export function prepend<T>(list: readonly T[], fresh: readonly T[], limit: number): T[] {
-  const taken = fresh.slice(-limit).reverse();
-  return taken.concat(list.slice(0, limit - taken.length));
-}
+// What comes fast is shown at a calm pace, and nothing of it is lost on the way.
 
 export interface Scheduler {
   request: (run: () => void) => void;
@@ -33,8 +27,9 @@ export class Batcher<T> {
 
   add(items: readonly T[]): void {
     this.waiting.push(...items);
-    if (this.waiting.length > 2 * this.limit) this.waiting = this.waiting.slice(-this.limit);
-    this.ask();
+    // Where nothing is drawn, as in a hidden tab, all of it is still to be judged and counted.
+    if (this.waiting.length >= 2 * this.limit) this.flushNow();
+    else this.ask();
   }
 
   clear(): void {

@@ -80,6 +80,22 @@ describe("Board", () => {
     expect(board.meanwhile).toBe(0);
   });
 
+  it("goes on with what was held before a reload", () => {
+    const board = new Board(odd, 10);
+    board.enter([message(1), message(2), message(3)]);
+    board.hold(true);
+    board.enter([message(5), message(7)]);
+    const after = new Board(odd, 10);
+    after.restore(board.all, board.held);
+    after.hold(true);
+    expect(told(after.rows)).toEqual([3, 1]);
+    after.insert([message(9)]);
+    expect(after.meanwhile).toBe(3);
+    after.hold(false);
+    expect(told(after.rows)).toEqual([9, 7, 5, 3, 1]);
+    expect(after.held).toBeNull();
+  });
+
   it("puts a replay where it belongs and takes nothing twice", () => {
     const board = new Board(() => true, 10);
     board.enter([message(5), message(9)]);

@@ -5,6 +5,13 @@ import { inserted, joined, type MessageRow, type Row, sifted } from "./rows";
 
 export type Pass = (row: MessageRow) => boolean;
 
+/** A list that stands still, and how many messages passed since. */
+export interface Held {
+  /** Newest first. */
+  rows: readonly Row[];
+  meanwhile: number;
+}
+
 export class Board {
   all: readonly Row[] = [];
   /** What is shown, newest first. */
@@ -63,10 +70,16 @@ export class Board {
     if (!isHeld) this.rows = this.passing;
   }
 
-  /** Begin with rows from before, newest first. */
-  restore(rows: readonly Row[]): void {
+  /** What is held, whether it passes or not; null while nothing is. */
+  get held(): Held | null {
+    return this.frozen && { rows: this.frozen, meanwhile: this.meanwhile };
+  }
+
+  /** Begin with rows from before, newest first, and with what was held then. */
+  restore(rows: readonly Row[], held: Held | null = null): void {
     this.all = rows.slice(0, this.limit);
-    if (this.frozen) this.frozen = this.all;
+    if (held) this.meanwhile = held.meanwhile;
+    if (held || this.frozen) this.frozen = held?.rows ?? this.all;
     this.judge();
   }
 

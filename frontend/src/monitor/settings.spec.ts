@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { MessageReceived } from "@/contract/types";
 import { chosenFrom, freeHue, MOST_FILTERS, MOST_RECENT, ownerOf, withRecent } from "./filters";
-import type { Row } from "./rows";
+import type { MessageRow, Row } from "./rows";
+import { restored } from "./restored";
 import { fromQuery, parsed, toQuery } from "./settings";
 import { fromText, KEPT_CHARS, KEPT_ROWS, toText } from "./snapshot";
 
@@ -91,26 +92,86 @@ describe("the rows kept over a reload", () => {
     message: { topic: "a", payload, seq, epoch: 1 } as MessageReceived,
   });
 
+  const nothing = { rows: [], reached: null, filters: [], held: null, selected: null };
+
   it("come back as they were", () => {
     const kept = {
       rows: [row(2, "b"), row(1, "a")],
       reached: { epoch: 1, seq: 2 },
       filters: ["a"],
+      held: { since: 1234.5, meanwhile: 7, rows: [row(1, "a")] },
+      selected: row(1, "a") as MessageRow,
     };
     expect(fromText(toText(kept))).toEqual(kept);
+    expect(fromText(toText({ ...nothing, rows: kept.rows }))).toEqual({
+      ...nothing,
+      rows: kept.rows,
+    });
   });
 
   it("are the newest, bounded in number and in size", () => {
-    const many = Array.from({ length: 1000 }, (_, n) => row(1000 - n, "x"));
-    const found = fromText(toText({ rows: many, reached: null, filters: [] }));
-    expect(found?.rows).toHaveLength(KEPT_ROWS);
-    expect(found?.rows[0]?.key).toBe("1:1000");
+    const many = Array.from({ length: 3000 }, (_, n) => row(3000 - n, "x"));
+    const held = { since: 1, meanwhile: 2, rows: many };
+    const found = fromText(toText({ ...nothing, rows: many, held }));
+    for (const rows of [found?.rows, found?.held?.rows]) {
+      expect(rows).toHaveLength(KEPT_ROWS);
+      expect(rows?.[0]?.key).toBe("1:3000");
+    }
     const large = [1, 2, 3, 4].map((n) => row(n, "x".repeat(KEPT_CHARS / 3)));
-    expect(fromText(toText({ rows: large, reached: null, filters: [] }))?.rows).toHaveLength(2);
+    expect(fromText(toText({ ...nothing, rows: large }))?.rows).toHaveLength(2);
+    const open = row(1, "x".repeat(KEPT_CHARS)) as MessageRow;
+    expect(fromText(toText({ ...nothing, selected: open }))?.selected).toBeNull();
+  });
+
+  it("are for the one who saw them, not for who signs in next", () => {
+    const text = toText({ ...nothing, rows: [row(1, "secret")] }, "ada");
+    expect(fromText(text, "ada")?.rows).toHaveLength(1);
+    expect(fromText(text, "bob")).toBeNull();
   });
 
   it("are none when they are broken or of another version", () => {
     for (const text of [null, "", "{", "7", '{"version":0,"rows":[]}', '{"version":1}'])
       expect(fromText(text)).toBeNull();
+  });
+});
+
+describe("a reload", () => {
+  const row = (seq: number, topic: string) =>
+    ({
+      kind: "message",
+      key: `1:${seq}`,
+      at: { epoch: 1, seq },
+      message: { topic } as MessageReceived,
+    }) as Row;
+  const found = {
+    rows: [row(3, "a"), row(2, "b"), row(1, "a")],
+    reached: { epoch: 1, seq: 3 },
+    filters: ["a", "b"],
+    held: { since: 5, meanwhile: 2, rows: [row(1, "a")] },
+    selected: null,
+  };
+  const settings = (paused: boolean, ...filters: string[]) => ({
+    filters: filters.map((one) => chosen(one)),
+    where: "",
+    paused,
+  });
+
+  it("goes on where it was, with what the filters still ask for", () => {
+    const { rows, served, reached, held } = restored(found, settings(false, "a"), "g");
+    expect(rows.map((one) => one.key)).toEqual(["1:3", "1:1"]);
+    expect([served, reached, held]).toEqual([["a"], found.reached, null]);
+  });
+
+  it("keeps a list that is held as it stood, and its count", () => {
+    const { held } = restored(found, settings(true, "a", "b"), "g");
+    expect(held).toEqual(found.held);
+    expect(restored(found, settings(true, "b"), "g").held?.rows).toEqual([]);
+  });
+
+  it("says that something is missing when it does not know where it was", () => {
+    const { rows, served } = restored(found, settings(true, "#"), "g");
+    expect(rows.map((one) => one.kind)).toEqual(["gap", "message", "message", "message"]);
+    expect(served).toEqual([]);
+    expect(restored(found, settings(true, "z"), "g").rows).toEqual([]);
   });
 });

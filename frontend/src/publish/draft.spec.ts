@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { draftFrom, queryOf } from "./address";
+import { ADDRESS_BYTES, draftFrom, isWhole, queryOf, queryOfDraft } from "./address";
 import {
   commandOf,
   type Draft,
+  draftOf,
+  emptyDraft,
   modeFor,
   noOptions,
   optionsFrom,
@@ -20,6 +22,7 @@ const draft = (options: Partial<Draft["options"]> = {}): Draft => ({
   qos: 1,
   retain: false,
   options: { ...noOptions(), ...options },
+  fileName: null,
 });
 
 const FULL = {
@@ -150,9 +153,54 @@ describe("a message in an address", () => {
     expect(found.options).toEqual(optionsOf(properties));
   });
 
+  it.each([0, 1, 2])("keeps QoS %s", (qos) => {
+    expect(draftFrom(queryOf({ ...message, qos })).qos).toBe(qos);
+  });
+
+  it("that is too long for an address leaves the payload out, and stays short enough", () => {
+    const query = queryOf({ ...message, encoding: "utf8", payload: '"'.repeat(5000) });
+    expect([query.topic, query.payload]).toEqual(["a/b", undefined]);
+    const text = new URLSearchParams(queryOf({ ...message, topic: "ü".repeat(900) })).toString();
+    expect(text.length).toBeLessThan(ADDRESS_BYTES + 200);
+    expect(queryOf({ ...message, topic: "\ud800" }).topic).toBeUndefined();
+  });
+
   it("that is broken leaves the form empty", () => {
     const options = (text: string) => draftFrom({ topic: "a", properties: text }).options;
     for (const text of ["{", "7", '{"user_properties":[1]}', '{"content_type":{}}'])
       expect(options(text)).toEqual(noOptions());
+  });
+});
+
+describe("what is written in the form", () => {
+  const written = {
+    ...draft({ ...FULL, mode: "exactly-once", deadline: 60 }),
+    text: '{"on": true}',
+    form: "json" as const,
+    qos: 2 as const,
+    retain: true,
+  };
+
+  it("stands in the address, every part of it", () => {
+    expect(queryOfDraft(emptyDraft())).toEqual({});
+    expect(draftFrom(queryOfDraft(written))).toEqual(written);
+    for (const form of ["text", "hex", "base64"] as const)
+      expect(draftFrom(queryOfDraft({ ...written, form })).form).toBe(form);
+    expect(isWhole(written)).toBe(true);
+  });
+
+  it("is said not to be whole in an address that cannot hold it", () => {
+    expect(isWhole({ ...written, text: "x".repeat(ADDRESS_BYTES) })).toBe(false);
+    expect(isWhole({ ...written, options: { ...written.options, expiry: "" } })).toBe(true);
+    expect(queryOfDraft({ ...written, text: "x".repeat(ADDRESS_BYTES) }).topic).toBe("a/b");
+  });
+
+  it("is read back with care from what this tab kept", () => {
+    const file = { ...written, form: "file" as const, text: "AAE=", fileName: "a.bin" };
+    expect(draftOf(JSON.parse(JSON.stringify(file)))).toEqual(file);
+    expect(draftOf({ topic: 7, qos: 9, form: "xml", options: [], text: null })).toEqual(
+      emptyDraft(),
+    );
+    expect(draftOf(undefined)).toEqual(emptyDraft());
   });
 });

@@ -38,6 +38,8 @@ export interface Draft {
   qos: QoS;
   retain: boolean;
   options: Options;
+  /** Of a file that was chosen; its bytes are the text, in base64. */
+  fileName: string | null;
 }
 
 /** A command with everything a list of results shows. */
@@ -49,6 +51,7 @@ export type OptionField =
 
 export const DEADLINE_S = 10;
 export const MODES: readonly CommandMode[] = ["at-most-once", "at-least-once", "exactly-once"];
+const FORMS: readonly Form[] = ["text", "json", "hex", "base64", "file"];
 const MOST_DEADLINE_S = 86_400;
 const MOST_EXPIRY_S = 4_294_967_295;
 const MOST_ROWS = 32;
@@ -70,6 +73,39 @@ export function noOptions(): Options {
     mode: "at-most-once",
     deadline: DEADLINE_S,
   };
+}
+
+export function emptyDraft(): Draft {
+  return {
+    topic: "",
+    text: "",
+    form: "text",
+    qos: 1,
+    retain: false,
+    options: noOptions(),
+    fileName: null,
+  };
+}
+
+/** A form as it was kept; what is missing or none of ours is left at its default. */
+export function draftOf(kept: unknown): Draft {
+  const found = emptyDraft();
+  const given = (kept ?? {}) as Partial<Draft>;
+  if (typeof given.topic === "string") found.topic = given.topic;
+  if (typeof given.text === "string") found.text = given.text;
+  if (given.form && FORMS.includes(given.form)) found.form = given.form;
+  if (given.qos === 0 || given.qos === 2) found.qos = given.qos;
+  found.retain = given.retain === true;
+  found.options = optionsFrom(given.options);
+  if (typeof given.fileName === "string") found.fileName = given.fileName;
+  return found;
+}
+
+/** All of it anew: what is changed in the form must not change a template. */
+export function copyOf(given: Draft): Draft {
+  const { topic, text, form, qos, retain, options, fileName } = given;
+  const userProperties = options.userProperties.map((one) => ({ ...one }));
+  return { topic, text, form, qos, retain, options: { ...options, userProperties }, fileName };
 }
 
 /** Options as they were kept; what is missing or none of ours is left at its default. */

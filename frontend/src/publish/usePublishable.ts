@@ -1,10 +1,8 @@
-// Whether a message can be published to a topic now, by this person; if not, why, in words.
+// Whether a topic can be published to by this person; if not, why, in words.
 
 import { computed } from "vue";
 import { allows } from "@/auth/rights";
-import { sentence } from "@/format";
 import { t } from "@/i18n";
-import { said } from "@/i18n/said";
 import { useConnection } from "@/stores/connection";
 import { useSession } from "@/stores/session";
 import { topicProblem } from "@/topics/filter";
@@ -23,17 +21,8 @@ export function usePublishable(topic: () => string) {
     if (problem || !session.canOperate || allows(grant, name)) return problem;
     return t("auth.topicNotAllowed", { filters: grant?.filters.join(", ") || t("auth.nothing") });
   });
-  /** Why nothing can be published at all. */
-  const impossible = computed(() => {
-    if (!session.canOperate) return t("auth.viewerCannotPublish");
-    if (!connection.live) return t("publish.noContact");
-    const status = connection.status;
-    if (!status) return t("publish.noReport");
-    if (status.connected === true) return null;
-    return connection.trouble?.text ?? sentence(said(status.reason));
-  });
   // Until a bridge says otherwise it is taken for granted; the bridge refuses what it cannot send.
   const speaks5 = computed(() => connection.status?.broker.protocol !== "3.1.1");
 
-  return { topicTrouble, impossible, speaks5 };
+  return { topicTrouble, speaks5 };
 }

@@ -5,6 +5,7 @@ import { defineStore } from "pinia";
 import { ref, shallowRef } from "vue";
 import type { FilterReply, LogPosition, MessageReceived, MessagesFrame } from "@/contract/types";
 import { t } from "@/i18n";
+import { leftOutOf } from "@/live/leftOut";
 import type { Command } from "@/publish/draft";
 import {
   answered,
@@ -142,7 +143,7 @@ export const useExchanges = defineStore("exchanges", () => {
     if (!watched.length) return;
     if (!frame.replay) {
       reached = { epoch: frame.epoch, seq: frame.seq };
-      if (frame.dropped || frame.conflated) mayMiss.value = true;
+      if (watched.some((topic) => leftOutOf(frame, topic))) mayMiss.value = true;
     }
     const now = performance.now();
     for (const message of frame.messages) {

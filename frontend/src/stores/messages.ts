@@ -8,12 +8,15 @@ import { Creditor } from "@/live/credits";
 import { Batcher } from "@/live/ring";
 import { giveCredit } from "@/live/socket";
 import { Board } from "@/monitor/board";
+import { useCondition } from "@/monitor/condition";
 import { freeHue, MOST_FILTERS, ownerOf, type Watched, withRecent } from "@/monitor/filters";
+import { taken } from "@/monitor/intake";
+import { restored } from "@/monitor/restored";
 import type { MessageRow, Row } from "@/monitor/rows";
 import { recall, remember, type Settings } from "@/monitor/settings";
 import * as snapshot from "@/monitor/snapshot";
-import { parse, type Test } from "@/topics/expression";
 import { useConnection } from "./connection";
+import { useSession } from "./session";
 
 export type { Watched } from "@/monitor/filters";
 export type { Row } from "@/monitor/rows";
@@ -24,20 +27,26 @@ const MOST_OWNERS = 20_000;
 
 export const useMessages = defineStore("messages", () => {
   const connection = useConnection();
+  // Asked once: when somebody else signs in, this page still holds what the one before saw.
+  const user = useSession().me?.name ?? "";
   const filters = ref<Watched[]>([]);
   const recent = ref<string[]>([]);
   /** What "only this topic" has replaced, to go back to. */
   const earlier = shallowRef<Watched[]>([]);
-  const where = ref("");
-  const expression = computed(() => (where.value.trim() ? parse(where.value) : null));
+  const condition = useCondition();
+  const { where, expression, applied } = condition;
   /** What is on the screen; it stands still while the list is held. */
   const rows = shallowRef<readonly Row[]>([]);
   const paused = ref(false);
+  /** Since when, in seconds since the epoch. */
+  const pausedAt = ref(0);
   const scrolledAway = ref(false);
   const meanwhile = ref(0);
   const totals = ref({ received: 0, skipped: 0 });
   /** Messages judged by expression and mutes since either was set, and those that passed. */
   const judged = ref({ examined: 0, matched: 0 });
+  /** The message whose details are open: it stays although the list has moved past it. */
+  const selected = shallowRef<MessageRow | null>(null);
   const holding = computed(() => paused.value || scrolledAway.value);
 
   const board = new Board(passes, RING_LIMIT);
@@ -51,7 +60,6 @@ export const useMessages = defineStore("messages", () => {
   const owners = new Map<string, Watched | null>();
   // Subscriptions whose answer will bring what came behind `reached`.
   let resuming = 0;
-  let test: Test | null = null;
 
   const creditor = new Creditor((frames) => {
     giveCredit(connection.socket, frames);
@@ -71,9 +79,12 @@ export const useMessages = defineStore("messages", () => {
     return found;
   }
 
+  function isMine(topic: string): boolean {
+    return owner(topic) !== null;
+  }
+
   function passes(row: MessageRow): boolean {
-    if (owner(row.message.topic)?.muted !== false) return false;
-    return test === null || test(row.message);
+    return owner(row.message.topic)?.muted === false && condition.passes(row.message);
   }
 
   /** Put what the board holds on the screen. */
@@ -83,10 +94,9 @@ export const useMessages = defineStore("messages", () => {
     judged.value = board.judged;
   }
 
-  /** Judge everything again, after the expression, a mute or the filters changed. */
+  /** Judge everything again, after the condition, a mute or the filters changed. */
   function judge(): void {
     owners.clear();
-    test = expression.value?.ok ? expression.value.test : null;
     board.judge();
     show();
   }
@@ -99,16 +109,7 @@ export const useMessages = defineStore("messages", () => {
     if (frame.replay ? !reached && !served.size : !resuming)
       reached = { epoch: frame.epoch, seq: frame.seq };
     serial += 1;
-    const fresh: Row[] = notices(frame);
-    let received = 0;
-    for (const message of frame.messages) {
-      // Other pages watch topics over the same socket.
-      if (!owner(message.topic)) continue;
-      received += 1;
-      const at = { epoch: message.epoch, seq: message.seq };
-      fresh.push({ kind: "message", key: `${at.epoch}:${at.seq}`, at, message });
-    }
-    const skipped = frame.dropped + frame.conflated;
+    const { rows: fresh, received, skipped } = taken(frame, isMine, serial);
     if (received || skipped)
       totals.value = {
         received: totals.value.received + received,
@@ -118,18 +119,6 @@ export const useMessages = defineStore("messages", () => {
     if (frame.messages.some((message) => message.topic.startsWith("demo/"))) connection.demo = true;
     if (frame.replay) replayed(fresh);
     else batcher.add(fresh);
-  }
-
-  function notices(frame: MessagesFrame): Row[] {
-    const first = frame.messages[0] ?? frame;
-    const at = { epoch: first.epoch, seq: first.seq - 0.5 };
-    const found: Row[] = [];
-    if (frame.gap)
-      found.push({ kind: "gap", key: `g${serial}`, at, missing: frame.missing, reload: false });
-    const { dropped, conflated } = frame;
-    if (dropped + conflated)
-      found.push({ kind: "skipped", key: `s${serial}`, at, dropped, conflated });
-    return found;
   }
 
   /** A replay may bring what is already here, and belongs below what came since. */
@@ -146,6 +135,7 @@ export const useMessages = defineStore("messages", () => {
   }
 
   function setPaused(value: boolean): void {
+    if (value && !paused.value) pausedAt.value = Date.now() / 1000;
     paused.value = value;
     hold();
     save();
@@ -157,7 +147,7 @@ export const useMessages = defineStore("messages", () => {
   }
 
   function setWhere(text: string): void {
-    where.value = text;
+    condition.set(text);
     judge();
     save();
   }
@@ -212,7 +202,7 @@ export const useMessages = defineStore("messages", () => {
   /** What nobody watches would come back with a hole in it when it is watched again. */
   function purge(): void {
     owners.clear();
-    board.purge((row) => owner(row.message.topic) !== null);
+    board.purge((row) => isMine(row.message.topic));
     show();
   }
 
@@ -265,31 +255,26 @@ export const useMessages = defineStore("messages", () => {
     }
     const settings = wanted ?? (first ? kept : null);
     if (!settings) return;
-    if (first || settings.where) where.value = settings.where;
+    if (first || settings.where) condition.set(settings.where);
     for (const one of settings.filters) add(one.filter, one);
-    if (first && settings.paused) setPaused(true);
+    if (first && settings.paused) {
+      pausedAt.value ||= Date.now() / 1000;
+      paused.value = true;
+      hold();
+    }
     judge();
     save();
   }
 
   function restore(settings: Settings): void {
-    const found = snapshot.take();
-    if (!found?.rows.length) return;
-    const watched = settings.filters.map((one) => ({ ...one, problem: null }));
-    const mine = found.rows.filter(
-      (row) => row.kind !== "message" || ownerOf(row.message.topic, watched),
-    );
-    const newest = mine[0];
-    if (!newest) return;
-    const goesOn = watched.some((one) => found.filters.includes(one.filter));
-    if (found.reached && goesOn) {
-      reached = found.reached;
-      for (const one of watched) if (found.filters.includes(one.filter)) served.add(one.filter);
-      board.restore(mine);
-      return;
-    }
-    const key = `g${serial}`;
-    board.restore([{ kind: "gap", key, at: newest.at, missing: null, reload: true }, ...mine]);
+    const found = snapshot.take(user);
+    if (!found) return;
+    selected.value = found.selected;
+    const { rows, held, reached: upTo, served: before } = restored(found, settings, `g${serial}`);
+    reached = upTo;
+    for (const filter of before) served.add(filter);
+    if (held) pausedAt.value = held.since;
+    board.restore(rows, held);
   }
 
   function save(): void {
@@ -316,11 +301,29 @@ export const useMessages = defineStore("messages", () => {
   });
   window.addEventListener("pagehide", () => {
     batcher.flushNow();
-    if (board.all.length) snapshot.keep({ rows: board.all, reached, filters: [...served] });
+    const { all: rows, held } = board;
+    if (!rows.length && !selected.value) return;
+    snapshot.keep(
+      {
+        rows,
+        reached,
+        filters: [...served],
+        held: paused.value && held ? { ...held, since: pausedAt.value } : null,
+        selected: selected.value,
+      },
+      user,
+    );
   });
 
   function hueOf(topic: string): number {
     return owner(topic)?.hue ?? 1;
+  }
+
+  /** A row that is at hand, on the screen or not. */
+  function rowOf(key: string): MessageRow | null {
+    for (const list of [rows.value, board.all])
+      for (const row of list) if (row.key === key && row.kind === "message") return row;
+    return null;
   }
 
   return {
@@ -329,14 +332,18 @@ export const useMessages = defineStore("messages", () => {
     earlier,
     where,
     expression,
+    applied,
     rows,
     paused,
+    pausedAt,
     scrolledAway,
     meanwhile,
     totals,
     judged,
+    selected,
     holding,
     hueOf,
+    rowOf,
     begin,
     add,
     remove,

@@ -5,12 +5,15 @@
 import { defineStore } from "pinia";
 import { computed, ref } from "vue";
 import type { CommandRecord, CommandResult, PublishReply } from "@/contract/types";
+import { sentence } from "@/format";
 import { t } from "@/i18n";
+import { said } from "@/i18n/said";
 import { ApiError, get, post } from "@/live/api";
-import { type Command, type Draft, optionsFrom } from "@/publish/draft";
+import { type Command, type Draft, draftOf } from "@/publish/draft";
 import { randomHex } from "@/publish/exchange";
 import { useConnection } from "./connection";
 import { keep, recall } from "./kept";
+import { useSession } from "./session";
 
 export type { Draft } from "@/publish/draft";
 
@@ -48,9 +51,19 @@ export const usePublishing = defineStore("publishing", () => {
   const connection = useConnection();
   const attempts = ref<Attempt[]>(recall(ATTEMPTS, isAttempt).map(settled));
   const templates = ref<Template[]>(recall(TEMPLATES, isTemplate).map(completed));
+  const session = useSession();
   const waiting = ref(0);
-  /** Something is on its way to the server and not accepted yet. */
+  /** Something that was sent by hand is on its way to the server and not accepted yet. */
   const sending = computed(() => waiting.value > 0);
+  /** Why nothing can be published now, in words; null when it can. */
+  const impossible = computed(() => {
+    if (!session.canOperate) return t("auth.viewerCannotPublish");
+    if (!connection.live) return t("publish.noContact");
+    const { status } = connection;
+    if (!status) return t("publish.noReport");
+    if (status.connected === true) return null;
+    return connection.trouble?.text ?? sentence(said(status.reason));
+  });
   const waiters = new Map<number, (reply: PublishReply) => void>();
   const begun = new Map<number, number>();
   let serial = Math.max(0, ...attempts.value.map((one) => one.key));
@@ -74,7 +87,8 @@ export const usePublishing = defineStore("publishing", () => {
   }
 
   async function handOver(key: number, request: Command, token: string | null): Promise<void> {
-    waiting.value += 1;
+    const byHand = token === null ? 0 : 1;
+    waiting.value += byHand;
     try {
       const record = await accepted(request, token);
       const attempt = attempts.value.find((one) => one.key === key);
@@ -84,7 +98,7 @@ export const usePublishing = defineStore("publishing", () => {
     } catch (error) {
       settle(key, refused(request.topic, error));
     } finally {
-      waiting.value -= 1;
+      waiting.value -= byHand;
     }
   }
 
@@ -178,7 +192,7 @@ export const usePublishing = defineStore("publishing", () => {
   });
   for (const { key, id } of pending()) follow(key, id);
 
-  return { attempts, templates, sending, publish, clear, saveTemplate, removeTemplate };
+  return { attempts, templates, sending, impossible, publish, clear, saveTemplate, removeTemplate };
 });
 
 /** Hand a command over. With a key it is asked again when no answer came: nothing is done twice. */
@@ -258,5 +272,5 @@ function isTemplate(value: unknown): value is Template {
 
 /** A template of an earlier version has no options. */
 function completed(template: Template): Template {
-  return { ...template, options: optionsFrom(template.options) };
+  return { ...draftOf(template), name: template.name };
 }

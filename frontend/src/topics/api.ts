@@ -52,6 +52,12 @@ export function search(
   );
 }
 
+/** A few known topics that begin with a text. */
+export async function beginningWith(text: string, signal: AbortSignal): Promise<string[]> {
+  const found = await ask<TopicsReply>("", { prefix: text, limit: "20" }, signal);
+  return found.topics.map(({ topic }) => topic);
+}
+
 export function one(topic: string): Promise<TopicInfo> {
   return ask("/one", { topic });
 }

@@ -3,6 +3,7 @@
 import { type Ref, computed, onScopeDispose, ref, shallowRef, watch } from "vue";
 import type { HistoryReply, MessageReceived, MessagesFrame } from "@/contract/types";
 import { t } from "@/i18n";
+import { leftOutOf } from "@/live/leftOut";
 import { useConnection } from "@/stores/connection";
 import { useMessages } from "@/stores/messages";
 import * as api from "./api";
@@ -29,7 +30,7 @@ export function useTopicWatch(topic: Ref<string>) {
 
   function take(frame: MessagesFrame): void {
     const fresh = frame.messages.filter((one) => one.topic === topic.value);
-    if (!frame.replay && (frame.dropped || frame.conflated || frame.gap)) mayMiss.value = true;
+    if (!frame.replay && (frame.gap || leftOutOf(frame, topic.value))) mayMiss.value = true;
     if (fresh.length) messages.value = merged(messages.value, fresh);
   }
 

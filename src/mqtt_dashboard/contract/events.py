@@ -42,7 +42,8 @@ class MessagesFrame(Struct, kw_only=True, frozen=True):
     ``dropped`` messages, because there were too many even so. ``gap`` is true when messages were
     lost in between (log trimmed, new epoch); ``missing`` is how many numbers of the log are not
     there, those of other filters included, and null when that cannot be known. ``replay`` marks
-    messages from before the subscription.
+    messages from before the subscription. ``left_out`` says how many of ``conflated`` and
+    ``dropped`` together were of topics that are watched by their exact name, by topic.
     """
 
     epoch: int
@@ -53,6 +54,7 @@ class MessagesFrame(Struct, kw_only=True, frozen=True):
     replay: bool = False
     conflated: int = 0
     missing: int | None = None
+    left_out: dict[str, int] = {}
 
 
 class LogPosition(Struct, kw_only=True, frozen=True):

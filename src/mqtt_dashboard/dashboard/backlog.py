@@ -5,31 +5,48 @@ even the newest of all topics are too many, the one that waits longest is *dropp
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mqtt_dashboard.dashboard.ring import FRAME_BYTES, FRAME_MESSAGES, Item
 
 
 @dataclass(slots=True)
 class Losses:
-    """How many matched messages are not sent, by cause."""
+    """How many matched messages are not sent, by cause, and of named topics in both together."""
 
     conflated: int = 0
     dropped: int = 0
+    named: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: "Losses") -> None:
         """Add others to these."""
         self.conflated += other.conflated
         self.dropped += other.dropped
+        for topic, count in other.named.items():
+            self.named[topic] = self.named.get(topic, 0) + count
+
+    def copy(self) -> "Losses":
+        """Return the same numbers, to be kept."""
+        return Losses(self.conflated, self.dropped, dict(self.named))
 
     def __bool__(self) -> bool:
         return bool(self.conflated or self.dropped)
 
 
 class Backlog:
-    """Waiting messages, bounded in topics, messages and bytes; ``losses`` counts what gave way."""
+    """Waiting messages, bounded in topics, messages and bytes; ``losses`` counts what gave way.
 
-    def __init__(self, most_topics: int, most_messages: int, most_bytes: int) -> None:
+    What gives way of the topics in ``named`` is counted for each of them, too.
+    """
+
+    def __init__(
+        self,
+        most_topics: int,
+        most_messages: int,
+        most_bytes: int,
+        named: frozenset[str] = frozenset(),
+    ) -> None:
+        self.named = named
         self._most_topics = most_topics
         self._most_messages = most_messages
         self._most_bytes = most_bytes
@@ -50,12 +67,12 @@ class Backlog:
         self._newest[item.topic] = item
         self._bytes += item.weight
         while self._older and (len(self) > self._most_messages or self._bytes > self._most_bytes):
-            self._bytes -= self._older.popleft().weight
+            self._give_way(self._older.popleft())
             self.losses.conflated += 1
         while len(self._newest) > self._most_topics or (
             self._bytes > self._most_bytes and len(self._newest) > 1
         ):
-            self._bytes -= self._newest.pop(next(iter(self._newest))).weight
+            self._give_way(self._newest.pop(next(iter(self._newest))))
             self.losses.dropped += 1
 
     def take_losses(self) -> Losses:
@@ -99,6 +116,11 @@ class Backlog:
         if not self._older:
             return list(self._newest.values())
         return sorted([*self._older, *self._newest.values()], key=_place)
+
+    def _give_way(self, item: Item) -> None:
+        self._bytes -= item.weight
+        if item.topic in self.named:
+            self.losses.named[item.topic] = self.losses.named.get(item.topic, 0) + 1
 
     def _put_back(self, items: list[Item]) -> None:
         for item in items:

@@ -14,7 +14,7 @@ from mqtt_dashboard.contract.messages import Batch
 from mqtt_dashboard.dashboard.audiences import SKIP_S, Audiences
 from mqtt_dashboard.dashboard.counters import Counters
 from mqtt_dashboard.dashboard.frames import CUT_AFTER_S, FrameSender, Outlet
-from mqtt_dashboard.dashboard.matching import FilterSet, matches_any
+from mqtt_dashboard.dashboard.matching import FilterSet, matches_any, names_in
 from mqtt_dashboard.dashboard.ring import (
     FRAME_BYTES,
     START,
@@ -242,6 +242,7 @@ class Fanout:
         """Change a viewer's filters; what was queued before stays its own."""
         self._audiences.exit(viewer)
         viewer.filters = filters
+        viewer.backlog.named = names_in(filters)
         self._counters.add("viewer_messages_dropped", "unwanted", viewer.forget_unwanted())
         self._audiences.enter(viewer)
         self._wake(viewer)

@@ -170,6 +170,7 @@ class FrameSender:
             gap=content.gap,
             missing=content.missing if isinstance(content, Replay) else None,
             replay=replay,
+            left_out=losses.named,
         )
         for viewer in viewers:
             viewer.credit.spend()

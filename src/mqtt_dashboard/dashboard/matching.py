@@ -49,6 +49,15 @@ class Matcher:
         return found
 
 
+def names_in(filters: FilterSet) -> frozenset[str]:
+    """Return the filters without wildcards: topics that are watched by their exact name."""
+    return frozenset(one for one in filters if not _is_wild(one))
+
+
 def matches_any(filters: FilterSet, topic: str) -> bool:
     """Tell whether a topic matches at least one filter."""
     return any(topics.matches(one, topic) for one in filters)
+
+
+def _is_wild(topic_filter: str) -> bool:
+    return "+" in topic_filter or "#" in topic_filter

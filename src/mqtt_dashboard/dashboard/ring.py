@@ -9,7 +9,7 @@ import msgspec
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.messages import Batch, LogMessage
 
-FRAME_MESSAGES: Final = 200
+FRAME_MESSAGES: Final = 1000
 FRAME_BYTES: Final = 512 * 1024
 RING_MESSAGES: Final = 2000
 RING_BYTES: Final = 4 * 1024 * 1024

@@ -10,7 +10,7 @@ from typing import Final
 
 from mqtt_dashboard.dashboard.backlog import Backlog, Losses
 from mqtt_dashboard.dashboard.credits import Credit
-from mqtt_dashboard.dashboard.matching import FilterSet, matches_any
+from mqtt_dashboard.dashboard.matching import FilterSet, matches_any, names_in
 from mqtt_dashboard.dashboard.ring import FRAME_BYTES, FRAME_MESSAGES, START, Item, Position
 
 BACKLOG_TOPICS: Final = 1000
@@ -148,9 +148,10 @@ class Audience:
     next_at: float = 0.0
     told: Position = START
     gap: bool = False
-    pending: Backlog = field(
-        default_factory=lambda: Backlog(FRAME_MESSAGES, FRAME_MESSAGES, FRAME_BYTES)
-    )
+    pending: Backlog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pending = Backlog(FRAME_MESSAGES, FRAME_MESSAGES, FRAME_BYTES, names_in(self.filters))
 
     def add(self, item: Item) -> None:
         """Queue a message for the next frame."""
@@ -164,8 +165,7 @@ class Audience:
 
     def peek(self) -> Share:
         """Return a copy of what is queued."""
-        losses = Losses(self.pending.losses.conflated, self.pending.losses.dropped)
-        return Share(self.pending.items(), losses, self.gap)
+        return Share(self.pending.items(), self.pending.losses.copy(), self.gap)
 
     @property
     def empty(self) -> bool:

@@ -3,8 +3,11 @@ import type { monitor as en } from "../en/monitor";
 
 export const monitor: Texts<typeof en> = {
   pause: "Anhalten",
-  goOn: "Weiter",
-  fresh: "Weiter, eine neue | Weiter, {n} neue",
+  resume: "Fortsetzen",
+  pausedAt: "Angehalten um {time}",
+  meanwhile: "nichts Neues | eine neue | {n} neue",
+  newer: "eine neuere | {n} neuere",
+  toNewest: "Zur neuesten",
   clear: "Liste leeren",
   noAnswer: "Der Server hat nicht geantwortet.",
   filter: {
@@ -51,6 +54,8 @@ export const monitor: Texts<typeof en> = {
     placeholder: 'payload.temp > 20 and topic contains "kueche"',
     clear: "Bedingung löschen",
     match: "{part} von {all} passen",
+    stillAll: "Noch nicht angewandt: Alle Nachrichten werden gezeigt.",
+    still: "Noch nicht angewandt: Gezeigt wird weiter, was {applied} erfüllt",
     at: "Spalte {column}: {expected}",
     atFound: "Spalte {column}: {expected}, dort steht aber {found}",
     help: "Wie Bedingungen geschrieben werden",
@@ -79,8 +84,9 @@ export const monitor: Texts<typeof en> = {
     payload: "Payload",
     size: "Größe",
     qos: "QoS",
+    qosDelivered: "QoS zugestellt",
     qosHint:
-      "So, wie der Broker sie an die Bridge zustellte; die verlangt höchstens 1: Was mit 2 gesendet wurde, kommt mit 1 an.",
+      "So hat der Broker sie der Bridge zugestellt, deren Abonnements QoS 1 haben: Was mit 2 gesendet wurde, kommt mit 1 an.",
     retain: "retain",
     retainHint: "Vom Broker aufbewahrt, von früher",
     dup: "dup",
@@ -112,6 +118,10 @@ export const monitor: Texts<typeof en> = {
   detail: {
     label: "Nachricht",
     close: "Schließen",
+    looking: "Die Nachricht wird gesucht",
+    gone: "Diese Nachricht ist nicht mehr vorhanden",
+    goneText:
+      "Das Nachrichten-Log reicht nicht mehr so weit zurück. Was ihr Topic jetzt hält, steht unter Topics.",
     received: "Empfangen",
     number: "Nummer",
     numberOf: "{seq} in Epoche {epoch}",
@@ -137,7 +147,7 @@ export const monitor: Texts<typeof en> = {
     waiting: "Warten auf Nachrichten",
     waitingText: "Für diese Filter ist noch nichts angekommen. Zum Ausprobieren im Terminal:",
     paused: "Die Liste ist angehalten",
-    pausedText: "Mit „Weiter“ erscheint, was angekommen ist.",
+    pausedText: "Mit „Fortsetzen“ erscheint, was angekommen ist.",
     none: "Keine der vorliegenden Nachrichten passt",
     noneText: "Bisher angesehen: {n}. Neue Nachrichten erscheinen hier, sobald eine passt.",
     muted: "Alle Filter sind ausgeblendet",

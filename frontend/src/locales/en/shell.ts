@@ -25,7 +25,7 @@ export const shell = {
     search: "Search on this page, or among topics",
     help: "These shortcuts",
     escape: "Close, clear",
-    pause: "Pause or go on (Monitor)",
+    pause: "Pause or resume (Monitor)",
     move: "Up and down",
     fold: "Open and close a level",
     open: "Show details",
