@@ -289,6 +289,35 @@ def test_a_search_says_how_far_it_has_looked(index: DashboardTopics) -> None:
     assert steps == ["names", "values", None]
 
 
+def test_a_call_compares_a_bounded_number_of_bytes(
+    bridge: BridgeTopics, redis_server: RedisServer
+) -> None:
+    """Long names, long values and many words: each call looks at fewer, and all are looked at."""
+    value, words = b"a" * 4000, tuple("a" * length + "b" for length in range(10, 18))
+    long = ["n/" + "a" * 60_000 + str(number) for number in range(20)]
+    many = [*long, *(f"v/{number}" for number in range(300))]
+    bridge.write(7, [entry(topic, value) for topic in many], set(many))
+    client = redis_server.client()
+    index = DashboardTopics(client, NAMES, "test")
+    question = Question(words=words, text=" ".join(words), in_values=True)
+    looked: dict[str, list[int]] = {"names": [], "values": []}
+    after: str | None = None
+    while True:
+        page = index.search(question, after, 100)
+        looked["names"].append(page.looked_at)
+        looked["values"].append(page.looked_at_values)
+        after = page.last
+        if after is None:
+            break
+    assert (sum(looked["names"]), sum(looked["values"])) == (len(many), len(many))
+    # 9 comparisons with 4,000 bytes, or with 60,000: about a megabyte is one call's work.
+    assert max(looked["values"]) < 40
+    assert looked["names"].count(2) >= len(long) // 2
+    view = ReadableTopics(index, client, NAMES, "test", Grant(filters=("+/1", "v/+")))
+    assert view.count() == 300
+    assert [child.name for child in view.level(None, None, 10).children] == ["v"]
+
+
 @pytest.mark.parametrize("after", ["a/b", "x:a", "v:a", "n", ":"])
 def test_a_foreign_cursor_is_refused(index: DashboardTopics, after: str) -> None:
     """A search goes on from its own cursors only; a filter alone goes on from a topic's name."""

@@ -12,7 +12,7 @@ from mqtt_dashboard.bus.connection import Client, plain_errors
 from mqtt_dashboard.bus.dashboard_topics import Child, DashboardTopics, LevelPage
 from mqtt_dashboard.bus.topic_names import LAST, SEPARATOR, to_member
 from mqtt_dashboard.bus.topic_question import Question, lua_patterns
-from mqtt_dashboard.bus.topic_search import TopicPage
+from mqtt_dashboard.bus.topic_search import WORK_PER_CALL, TopicPage
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.policy import Grant
 from mqtt_dashboard.contract.topic_entry import TopicEntry
@@ -20,23 +20,31 @@ from mqtt_dashboard.errors import BusError
 
 NAMES_PER_CALL: Final = 10_000
 NAMES_COUNTED: Final = 100_000
-# A search that has come this far ends at the next name that may be told.
+# A search that has come this far ends at the next name that may be told; what is not counted by
+# then is unknown.
 LONG_ENOUGH_S: Final = 0.8
 LONGEST_S: Final = 4.0
 
 # KEYS names. ARGV start, end, names to look at, patterns... Answers the last name looked at
-# (false at the end) and how many fit.
+# (false at the end), how many fit, and how many names were looked at.
 _COUNT: Final = """
-local names = redis.call('ZRANGEBYLEX', KEYS[1], ARGV[1], ARGV[2], 'LIMIT', 0, ARGV[3])
-local count = 0
-for _, name in ipairs(names) do
-  for i = 4, #ARGV do
-    if string.find(name, ARGV[i]) then count = count + 1 break end
+local most, most_work, patterns = tonumber(ARGV[3]), MOST_WORK, #ARGV - 3
+local start, few, count, looked, work = ARGV[1], 16, 0, 0, 0
+while true do
+  local names = redis.call('ZRANGEBYLEX', KEYS[1], start, ARGV[2], 'LIMIT', 0, few)
+  for _, name in ipairs(names) do
+    looked, work = looked + 1, work + #name * patterns
+    for i = 4, #ARGV do
+      if string.find(name, ARGV[i]) then count = count + 1 break end
+    end
+    if looked >= most or work > most_work then return {name, count, looked} end
   end
+  if #names < few then return {false, count, looked} end
+  start = '(' .. names[#names]
+  -- Long names are fetched few at a time.
+  few = work < 64 * looked * patterns and 256 or 16
 end
-if #names < tonumber(ARGV[3]) then return {false, count} end
-return {names[#names], count}
-"""
+""".replace("MOST_WORK", str(WORK_PER_CALL))
 
 
 class ReadableTopics:
@@ -60,7 +68,7 @@ class ReadableTopics:
 
     def count(self) -> int | None:
         """Return how many readable topics are known; None when that takes too long to say."""
-        return self._count_below(b"-", b"+")
+        return self._count_below(b"-", b"+", time.monotonic() + LONG_ENOUGH_S)
 
     def candidates(self, question: Question) -> None:  # noqa: ARG002 - as `DashboardTopics` does
         """Tell nothing: it would count hidden names."""
@@ -73,11 +81,11 @@ class ReadableTopics:
     def level(self, parent: str | None, after: str | None, limit: int) -> LevelPage:
         """Return a page of what is readable directly below ``parent``."""
         found: list[Child] = []
-        give_up = time.monotonic() + LONGEST_S
+        began = time.monotonic()
         while True:
             page = self._inner.level(parent, after, limit)
             for child in page.children:
-                readable = self._readable(child)
+                readable = self._readable(child, began)
                 if readable is not None:
                     found.append(readable)
                 if len(found) == limit:
@@ -85,7 +93,7 @@ class ReadableTopics:
             if not page.more:
                 return LevelPage(found, more=False)
             after = page.children[-1].name
-            _check_time(give_up)
+            _check_time(began)
 
     def search(self, question: Question, after: str | None, limit: int) -> TopicPage:
         """Return a full page, or what there is: a cursor names a readable topic, or none."""
@@ -105,10 +113,10 @@ class ReadableTopics:
             if page.readable is not None and time.monotonic() - began > LONG_ENOUGH_S:
                 after = page.readable
                 break
-            _check_time(began + LONGEST_S)
+            _check_time(began)
         return TopicPage(found, after, unreadable, len(found), step=page.step, between=page.between)
 
-    def _readable(self, child: Child) -> Child | None:
+    def _readable(self, child: Child, began: float) -> Child | None:
         below = f"{child.topic}/#"
         if self._grant.covers(below):
             return child
@@ -116,31 +124,40 @@ class ReadableTopics:
         if not self._grant.touches(below):
             return None
         member = to_member(child.topic)
-        amount = self._count_below(b"[" + member + SEPARATOR, b"(" + member + SEPARATOR + LAST)
+        start, end = b"[" + member + SEPARATOR, b"(" + member + SEPARATOR + LAST
+        amount = self._count_below(start, end, began + LONG_ENOUGH_S, began)
         if entry is not None and amount is not None:
             amount += 1
         if amount == 0:
             return None
         return Child(child.name, child.topic, amount, entry)
 
-    def _count_below(self, start: bytes, end: bytes) -> int | None:
+    def _count_below(
+        self, start: bytes, end: bytes, until: float, began: float | None = None
+    ) -> int | None:
+        """Count what may be read; None when it is more than there was time to count.
+
+        With ``began`` None also means that there is something: a level without is not shown.
+        """
         total = looked = 0
-        if not self._patterns:
-            return 0
-        while looked < NAMES_COUNTED:
+        while self._patterns:
             with plain_errors(self._address):
                 answer: Any = self._count(
                     keys=[self._names], args=[start, end, NAMES_PER_CALL, *self._patterns]
                 )
-            last, amount = answer
+            last, amount, names = answer
             total += int(amount)
-            looked += NAMES_PER_CALL
+            looked += int(names)
             if not last:
-                return total
+                break
+            if looked >= NAMES_COUNTED or time.monotonic() > until:
+                if began is None or total:
+                    return None
+                _check_time(began)
             start = b"(" + last
-        return None
+        return total
 
 
-def _check_time(give_up: float) -> None:
-    if time.monotonic() > give_up:
+def _check_time(began: float) -> None:
+    if time.monotonic() > began + LONGEST_S:
         raise BusError("looking for readable topics takes too long; narrow the filter")

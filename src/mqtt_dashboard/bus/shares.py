@@ -1,4 +1,4 @@
-"""Fair use of a bounded number of connections: whoever asks for many at once waits for a turn.
+"""Fair use of what is bounded, such as connections: who asks for many at once waits for a turn.
 
 The dashboard says on whose behalf it asks (`asking`); what its own loops ask is on nobody's behalf
 and never waits for visitors, because visitors get only a part of all connections.
@@ -47,6 +47,15 @@ class Shares:
         self._all.release()
         turns.release()
         self._leave(visitor)
+
+    @contextmanager
+    def turn(self, visitor: str) -> Iterator[None]:
+        """Have a turn within this block."""
+        self.take(visitor)
+        try:
+            yield
+        finally:
+            self.give(visitor)
 
     def __len__(self) -> int:
         """Return how many visitors have or wait for a turn."""

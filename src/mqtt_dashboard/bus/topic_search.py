@@ -1,8 +1,9 @@
 """Looking through the topic index in steps, the likeliest answers first.
 
 A question with words is answered by names that begin with its text, then by all other names, then
-(when asked for) by values. Every call looks at a bounded number of names, so that it never holds up
-the live path, and gives a cursor to go on from. A topic answers in one of the steps only.
+(when asked for) by values. Every call looks at a bounded number of names and compares a bounded
+number of bytes, so that it never holds up the live path, and gives a cursor to go on from. A topic
+answers in one of the steps only.
 """
 
 import re
@@ -25,10 +26,12 @@ from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.topic_entry import TopicEntry
 from mqtt_dashboard.errors import ContractError, FieldRefusedError
 
-# About 5 and 8 ms of Redis per call; values that are long end a call earlier.
 NAMES_PER_CALL: Final = 10_000
 VALUES_PER_CALL: Final = 2000
-VALUE_BYTES_PER_CALL: Final = 512 * 1024
+# What one call may compare: bytes of names or values, times the words and patterns each is compared
+# with. About 5 ms of Redis for common words, and less than 50 for the worst there are.
+WORK_PER_CALL: Final = 512 * 1024
+MOST_WORDS: Final = 8
 
 Step = Literal["begins", "names", "values"]
 _LETTERS: Final[dict[str, Step]] = {"b": "begins", "n": "names", "v": "values"}
@@ -39,8 +42,7 @@ _CURSOR: Final = re.compile(r"([bnv]):(.*)", re.DOTALL)
 # everything). What follows returns the last name looked at (false: there are no more), the matches,
 # how many names were looked at, and the last of them that may be read.
 _COMMON: Final = """
-local names = redis.call('ZRANGEBYLEX', KEYS[1], ARGV[1], ARGV[2], 'LIMIT', 0, ARGV[3])
-local wanted, words = tonumber(ARGV[4]), tonumber(ARGV[5])
+local most, wanted, words = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local lower, find = string.lower, string.find
 local function has_words(text, from)
   text = lower(text)
@@ -58,58 +60,70 @@ local function fits(name, from, stop)
   end
   return false
 end
-local found, seen = {}, false
-local function ended(looked)
-  if looked == #names and #names < tonumber(ARGV[3]) then return {false, found, looked, seen} end
-  return {names[looked], found, looked, seen}
+local most_work = MOST_WORK
+local comparisons = 1 + words + #ARGV + 1 - first
+local found, seen, looked, work, start = {}, false, 0, 0, ARGV[1]
+-- The next names, few at a time when they are long, and whether there are more.
+local count = 16
+local function following(largest)
+  local names = redis.call('ZRANGEBYLEX', KEYS[1], start, ARGV[2], 'LIMIT', 0, count)
+  local more, size = #names == count, 0
+  for _, name in ipairs(names) do size = size + #name end
+  count = size < 16384 and math.min(2 * count, largest) or math.max(1, math.floor(count / 4))
+  start = '(' .. (names[#names] or '')
+  return names, more
 end
-"""
+""".replace("MOST_WORK", str(WORK_PER_CALL))
 
 _NAMES: Final = (
     _COMMON
     + """
-for i, name in ipairs(names) do
-  if fits(name, behind, #ARGV + 1) then
-    seen = name
-    if has_words(name, 7) and fits(name, first, behind) then
-      found[#found + 1] = name
-      if #found == wanted then return {name, found, i, seen} end
+while true do
+  local names, more = following(256)
+  for _, name in ipairs(names) do
+    looked, work = looked + 1, work + #name * comparisons
+    if fits(name, behind, #ARGV + 1) then
+      seen = name
+      if has_words(name, 7) and fits(name, first, behind) then found[#found + 1] = name end
+    end
+    if #found == wanted or looked >= most or work > most_work then
+      return {name, found, looked, seen}
     end
   end
+  if not more then return {false, found, looked, seen} end
 end
-return ended(#names)
 """
 )
 
 # KEYS names, values. Names that hold the words are the answer of another step.
 _VALUES: Final = (
     _COMMON
-    + f"""
-local size, at = 0, 0
-while at < #names and size < {VALUE_BYTES_PER_CALL} do
-  local asked, topics = {{}}, {{}}
-  for i = at + 1, math.min(at + 250, #names) do
-    local name = names[i]
+    + """
+while true do
+  local names, more = following(32)
+  local asked, topics = {}, {}
+  for i, name in ipairs(names) do
+    work = work + #name * comparisons
     if fits(name, first, behind) and fits(name, behind, #ARGV + 1) and not has_words(name, 7) then
-      asked[#asked + 1] = i
       topics[#topics + 1] = string.gsub(name, '%z', '/')
+      asked[i] = #topics
     end
   end
-  local values = #topics > 0 and redis.call('HMGET', KEYS[2], unpack(topics)) or {{}}
-  for k, i in ipairs(asked) do
-    seen = names[i]
-    local value = values[k]
+  local values = #topics > 0 and redis.call('HMGET', KEYS[2], unpack(topics)) or {}
+  for i, name in ipairs(names) do
+    looked = looked + 1
+    local value = asked[i] and values[asked[i]]
+    if asked[i] then seen = name end
     if value then
-      size = size + #value
-      if has_words(value, 7 + words) then
-        found[#found + 1] = names[i]
-        if #found == wanted then return {{names[i], found, i, seen}} end
-      end
+      work = work + #value * (1 + words)
+      if has_words(value, 7 + words) then found[#found + 1] = name end
+    end
+    if #found == wanted or looked >= most or work > most_work then
+      return {name, found, looked, seen}
     end
   end
-  at = math.min(at + 250, #names)
+  if not more then return {false, found, looked, seen} end
 end
-return ended(at)
 """
 )
 

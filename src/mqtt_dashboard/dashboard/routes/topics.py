@@ -9,8 +9,9 @@ import flask
 
 from mqtt_dashboard.bus.dashboard_topics import DashboardTopics
 from mqtt_dashboard.bus.readable_topics import ReadableTopics
+from mqtt_dashboard.bus.shares import Shares
 from mqtt_dashboard.bus.topic_question import Question
-from mqtt_dashboard.bus.topic_search import Step, TopicPage
+from mqtt_dashboard.bus.topic_search import MOST_WORDS, Step, TopicPage
 from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.contract import codec, topics
 from mqtt_dashboard.contract.api import (
@@ -34,6 +35,10 @@ MAX_LIMIT: Final = 1000
 MAX_SEARCH_CHARACTERS: Final = 200
 # How long one request goes on looking when it finds little.
 SEARCH_S: Final = 0.8
+# Requests that look through the index at the same time: one visitor's, and everybody's. Each keeps
+# Redis busy in pieces of a few milliseconds; what is live must find its place between them.
+LOOKING_EACH: Final = 2
+LOOKING: Final = 4
 NEXT_IN: Final[dict[Step, SearchIn]] = {"begins": "names", "names": "names", "values": "values"}
 
 Answer = Callable[[], flask.Response]
@@ -79,6 +84,7 @@ class TopicPages:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._clock = parts.clock
+        self._turns = Shares(LOOKING_EACH, LOOKING)
 
     @property
     def _topics(self) -> DashboardTopics | ReadableTopics:
@@ -89,12 +95,15 @@ class TopicPages:
         """Answer ``GET /api/topics``."""
         limit = whole_number("limit", DEFAULT_LIMIT, MAX_LIMIT)
         question = _question()
-        found = self._search(question, flask.request.args.get("after"), limit)
+        with self._turns.turn(current().visitor):
+            found = self._search(question, flask.request.args.get("after"), limit)
+            known = self._topics.count()
+            candidates = self._topics.candidates(question)
         age_s, stale = self._parts.state.topics_age()
         return reply(
             TopicsReply(
                 topics=[info(entry, self._clock) for entry in found.entries],
-                count=self._topics.count(),
+                count=known,
                 next=found.last,
                 limit=limit,
                 left_out=self._left_out(),
@@ -102,7 +111,7 @@ class TopicPages:
                 stale=stale,
                 looked_at=found.looked_at,
                 looked_at_values=found.looked_at_values,
-                candidates=self._topics.candidates(question),
+                candidates=candidates,
                 next_in=None if found.step is None else NEXT_IN[found.step],
             )
         )
@@ -111,7 +120,9 @@ class TopicPages:
         """Answer ``GET /api/topics/levels``."""
         query, limit = flask.request.args, whole_number("limit", DEFAULT_LIMIT, MAX_LIMIT)
         parent = query.get("parent")
-        page = self._topics.level(parent, query.get("after"), limit)
+        with self._turns.turn(current().visitor):
+            page = self._topics.level(parent, query.get("after"), limit)
+            known = self._topics.count()
         age_s, stale = self._parts.state.topics_age()
         children = [
             TopicLevel(
@@ -126,7 +137,7 @@ class TopicPages:
             LevelsReply(
                 parent=parent,
                 children=children,
-                count=self._topics.count(),
+                count=known,
                 next=children[-1].name if page.more else None,
                 limit=limit,
                 left_out=self._left_out(),
@@ -199,8 +210,11 @@ def _question() -> Question:
         topics.check_filter(wanted)
     if len(search) > MAX_SEARCH_CHARACTERS:
         raise BadQueryError(f"search for at most {MAX_SEARCH_CHARACTERS} characters", "search")
+    words = tuple(dict.fromkeys(search.split()))
+    if len(words) > MOST_WORDS:
+        raise BadQueryError(f"search for at most {MOST_WORDS} words", "search")
     return Question(
-        words=tuple(search.split()),
+        words=words,
         topic_filter=wanted,
         prefix=query.get("prefix", ""),
         in_values=one_of("values", ("0", "1")) == "1",
