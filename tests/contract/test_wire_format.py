@@ -97,7 +97,9 @@ def test_packed_entries_of_the_release_before_are_read(kind: type[Struct]) -> No
     plain = msgspec.msgpack.decode(golden)
     read = msgspec.msgpack.decode(golden, type=kind)
     assert holds(msgspec.msgpack.decode(codec.pack(read)), plain)
-    later = msgspec.msgpack.encode(with_news(plain, packed=True))
+    # What a later release adds stands behind all that this one knows.
+    known = msgspec.msgpack.decode(codec.pack(read))
+    later = msgspec.msgpack.encode(with_news(known, packed=True))
     assert msgspec.msgpack.decode(later, type=kind) == read
 
 

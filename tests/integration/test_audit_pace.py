@@ -37,6 +37,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/tokens": {"label": "x", "role": "viewer", "lifetime_s": 60},
     "POST /api/auth/password": {"old": "not the right one", "new": PASSWORD},
 }
+QUERIES = {"DELETE /api/sessions": "/api/sessions?account=nobody"}
 # What does nothing writes nothing: no other session, a wrong password.
 SILENT = {"DELETE /api/auth/sessions", "POST /api/auth/password"}
 
@@ -61,6 +62,7 @@ def entries(stack: Stack) -> int:
 def ask(visitor: Visitor, route: str) -> int:
     method, _, path = route.partition(" ")
     path = path.replace("<name>", "nobody").replace("<identity>", "nothing")
+    path = QUERIES.get(route, path)
     return visitor.ask(method, path, BODIES.get(route))[0]
 
 
@@ -89,7 +91,7 @@ def test_what_is_not_valid_is_not_written_down(stack: Stack) -> None:
     assert len(record["topic_sha256"]) == 64
     key = NAMES.order_record(record["id"])
     wait_for(lambda: client.hget(key, "s") == b"acked", "it is done")
-    assert client.memory_usage(key) < 4000
+    assert client.memory_usage(key, samples=0) < 4000
     for stream in (NAMES.audit, NAMES.order_results):
         assert max(len(str(row)) for _, row in client.xrange(stream)) < 4000
     assert otto.get(f"/api/commands/{record['id']}")[0] == 200

@@ -76,7 +76,7 @@ def test_config_show_names_the_url_only_for_what_it_says(tmp_path: Path) -> None
     found = rows(run(tmp_path, "config", "show", **extra).stdout)
     assert found["MQTT_USERNAME"] == ("set", "environment")
     assert found["MQTT_PASSWORD"] == ("set", "environment")
-    assert found["MQTT_TLS"] == ("True", "environment")
+    assert found["MQTT_TLS"] == ("true", "environment")
     assert found["MQTT_BROKER_HOST"] == ("broker.example", "MQTT_URL")
     assert found["MQTT_BROKER_PORT"] == ("1884", "MQTT_URL")
     assert found["MQTT_TRANSPORT"] == ("tcp", "MQTT_URL")

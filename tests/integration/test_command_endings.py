@@ -52,6 +52,12 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alone]:
             yield Alone(redis, dashboard, redis.client())
 
 
+@pytest.fixture(autouse=True)
+def _room(alone: Alone) -> None:
+    """Wait until what a test before has left is gone."""
+    wait_for(lambda: left_in_stream(alone.redis) == 0, "there is room", 30)
+
+
 def test_without_a_bridge_commands_end_although_nobody_looks(alone: Alone) -> None:
     """P53, P54: each expires on time, is told to sockets and programs, and makes room again."""
     ear = Ear(alone.redis, NAMES.COMMAND_RESULTS)

@@ -63,8 +63,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             wait_for(lambda: store_of(redis.port).has_users(), "the first user")
             add_user(redis.port, "hall", "operator", read=["hall/#"], publish=["hall/#"])
             add_user(redis.port, "otto", "operator")
-            wait_for(lambda: dashboard.get("/health")[1]["redis"]["durable"], "Redis is seen")
             admin = Visitor(dashboard).login("admin")
+            wait_for(lambda: admin.get("/health")[1]["redis"]["durable"], "Redis is seen")
             yield House(redis, dashboard, redis.client(), admin)
 
 

@@ -171,7 +171,7 @@ def read_nanomq(what: str, payload: bytes) -> Event:
         connection=connection,
         protocol=_VERSIONS.get(version) if isinstance(version, int) else None,
         clean_start=clean == 1 if isinstance(clean, int) else None,
-        keepalive=within(keepalive, 65535) if isinstance(keepalive, int) else None,
+        keepalive=within(_number(keepalive), 65535),
         username=None if username in {None, "", "(null)"} else username,
     )
 
@@ -194,6 +194,11 @@ def _nanomq_fields(payload: bytes, expected: list[str]) -> dict[str, Any]:
     except UnicodeEncodeError as error:
         raise Unusable(NOT_JSON) from error
     return dict(pairs)
+
+
+def _number(value: object) -> int | None:
+    """Return a whole number; true and false are none, though Python takes them for 1 and 0."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _is_text(value: object) -> bool:

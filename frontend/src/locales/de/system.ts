@@ -110,6 +110,7 @@ export const system: Texts<typeof en> = {
     topics_update: "Topics",
     bridge_status: "Zustand der Bridge",
     command_results: "Ergebnisse von Aufträgen",
+    redis_door: "Prüfung, ob Redis jeden einlässt",
     topic_index: "Topic-Index",
     history: "Verlauf eines Topics",
     interests: "zu beobachtende Filter",

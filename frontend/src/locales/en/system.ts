@@ -108,6 +108,7 @@ export const system = {
     bridge_status: "status of the bridge",
     command_results: "results of commands",
     topic_index: "topic index",
+    redis_door: "looking whether Redis lets anybody in",
     history: "history of a topic",
     interests: "filters to watch",
     resume: "going on after a lost connection",
