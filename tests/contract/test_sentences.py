@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DASHBOARD = ROOT / "src/mqtt_dashboard/dashboard"
+BRIDGE = ROOT / "src/mqtt_dashboard/bridge"
 LOCALES = ROOT / "frontend/src/locales"
 # The counts of which the page shows the reasons; frontend/src/views/system/losses.ts.
 COUNTED = re.compile(r"const COUNTED = \[(.*?)\]", re.DOTALL)
@@ -74,9 +75,13 @@ def test_every_reason_of_a_loss_has_words() -> None:
         found = re.findall(r'counters\.add\("(\w+)", "([^"]+)"', text)
         reasons |= {reason for name, reason in found if name in names}
         reasons |= set(re.findall(r'\bLoop\("([^"]+)"', text))
-    assert {"too_many", "route", "heartbeat"} <= reasons
+    for file in BRIDGE.rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        reasons |= set(re.findall(r'aults\.(?:add|survived)\("([^"]+)"', text))
+        reasons |= {f"report:{one}" for one in re.findall(r'_reporter\.every\(\w+, "(\w+)"', text)}
+    assert {"too_many", "route", "heartbeat", "index_piece", "report:topics"} <= reasons
     for language in ("en", "de"):
         text = (LOCALES / language / "system.ts").read_text(encoding="utf-8")
         block = text.partition("lossReason")[2]
-        words = set(re.findall(r'^    "?([\w-]+)"?: "', block, re.MULTILINE))
+        words = set(re.findall(r'^    "?([\w:-]+)"?: "', block, re.MULTILINE))
         assert reasons - words == set(), language

@@ -110,4 +110,4 @@ def _tries_again(relay: Relay, command: Running, times: int) -> None:
         assert command.process.poll() is None, (command.process.returncode, command.complaints())
         return relay.connections >= before + times
 
-    wait_for(tried, f"{times} more connections", 20)
+    wait_for(tried, f"{times} more connections", 60)
