@@ -186,8 +186,12 @@ def test_state_events_hold_readable_names_only(stack: Stack, guest: Visitor) -> 
         update = newest(guest, "topics_update")
         assert {one["topic"] for one in update["changed"]} == READABLE
         assert (update["count"], update["new"]) == (None, None)
-        wait_for(lambda: newest(guest, "clients_update")["clients"], "clients")
-        client = newest(guest, "clients_update")["clients"][0]
+
+        def told() -> Any:
+            listed = newest(guest, "clients_update")["clients"]
+            return next((one for one in listed if one["client_id"] == "c"), None)
+
+        client = wait_for(told, "the client is told")
         assert [one["filter"] for one in client["subscriptions"]] == ["hall/lamp/+", "#"]
         assert client["subscriptions_left_out"] == 1
         rest = guest.get("/api/clients")[1]["clients"][0]
