@@ -283,16 +283,23 @@ def test_limits_on_requests_and_on_sockets(
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(1200)
 def test_slow_connections_for_long(site: Site) -> None:
-    """The same as above with 2,000 connections for a minute, and all cases ten times."""
+    """The same as above with 2,000 connections for a minute, and all cases again and again."""
     slow_connections(site, 2000, 60)
     port, process = site.stack.dashboard.port, site.worker()
-    site.check(hostile_web.frame_cases())
-    before = process.memory_info().rss
     with GoodUser(site.stack, site.token) as good:
-        for _ in range(10):
-            site.check(hostile_web.http_cases(port))
-            site.check(hostile_web.frame_cases())
-            site.check(hostile_web.packet_cases())
+        for _ in range(8):
+            _all_cases(site, port)
+        # What a connection held stays until its ping is due: by now as many go as come.
+        before = process.memory_info().rss
+        for _ in range(8):
+            _all_cases(site, port)
     good.check()
     assert process.memory_info().rss - before < WHOLE_GROWTH_BYTES
+
+
+def _all_cases(site: Site, port: int) -> None:
+    site.check(hostile_web.http_cases(port))
+    site.check(hostile_web.frame_cases())
+    site.check(hostile_web.packet_cases())
