@@ -70,7 +70,7 @@ class Trial:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_odd_broker(case: Odd, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the broker sends, the link ends in plain words or goes on to the next message."""
+    """G17: whatever the broker sends, the link ends in words or goes on to the next message."""
     monkeypatch.setattr(asking, "ANSWER_SECONDS", 0.4)
     trial = Trial(case)
     recorder, link, answers = trial.recorder, trial.link, bool(case.told or case.grants is not None)
