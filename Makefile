@@ -18,8 +18,11 @@ UI_SOURCES := $(shell find frontend -name node_modules -prune -o -type f -print 
 # Options for `mqtt-dashboard up` and for pytest: make run ARGS="--no-demo", make test ARGS="-k lease"
 ARGS ?=
 WORKERS ?= 2
+# The tests of a module come in an order made from this number; another one shows whether any of
+# them needs what a test before it left behind.
+SEED ?= 1
 SOAK_MINUTES ?= 60
-PYTEST := $(PY) -m pytest --quiet -n $(WORKERS) --dist loadgroup $(ARGS)
+PYTEST := $(PY) -m pytest --quiet --randomly-seed=$(SEED) -n $(WORKERS) --dist loadgroup $(ARGS)
 
 .PHONY: help setup dev ui run test check chaos soak e2e bench screenshots compose-test lock generate ci clean
 
