@@ -40,7 +40,7 @@ def provider(house: House) -> OidcProvider:
 
 
 @pytest.fixture
-def browser(house: House) -> Browser:
+def browser(house: House, provider: OidcProvider) -> Browser:
     """Return a browser that was never here."""
     return house.browser()
 
