@@ -61,7 +61,7 @@ test: dev ui ## Run the whole test suite (real broker, Redis and Chromium)
 check: dev ## Run the quick checks: format, lint, types, layers, generated files, front end
 	@scripts/check.sh
 
-chaos: dev ## Kill, freeze and flood the bridge for about ten minutes
+chaos: dev ## Kill, freeze and flood the bridge for about twenty minutes
 	@scripts/system_packages.sh tests
 	@$(PY) -m pytest -m chaos $(ARGS) tests
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
@@ -12,6 +13,7 @@ from mqtt_dashboard.bus.topic_history import SCAN_S
 from mqtt_dashboard.config import RedisSettings
 from tests.support.dashboard_server import BeatingBridge, DashboardServer
 from tests.support.dashboard_stack import Stack, running_stack
+from tests.support.servers import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +139,28 @@ def test_the_likeliest_answers_come_first(
     assert names == values == page["candidates"]
     status, refused = dashboard.get("/api/topics?search=likely&after=likely/b")
     assert (status, refused["field"]) == (400, "after")
+
+
+def test_a_search_has_a_few_different_words(dashboard: DashboardServer) -> None:
+    """Each word costs Redis: more than eight are refused, and one that repeats counts once."""
+    status, refused = dashboard.get("/api/topics?search=1+2+3+4+5+6+7+8+9")
+    assert (status, refused["field"]) == (400, "search")
+    assert "8 words" in refused["message"]
+    assert dashboard.get("/api/topics?search=" + "+".join("12345678" * 3))[0] == 200
+
+
+def test_one_visitor_has_two_searches_at_a_time(dashboard: DashboardServer, stack: Stack) -> None:
+    """While two of them take long the others wait, and are told so; then all is well again."""
+    stack.redis.freeze()
+    try:
+        with ThreadPoolExecutor(10) as pool:
+            answers = list(pool.map(dashboard.get, ["/api/topics?search=x"] * 10))
+    finally:
+        stack.redis.thaw()
+    told = [answer["message"] for status, answer in answers if status != 200]
+    assert len(told) == 10
+    assert sum("of yours at once" in one for one in told) >= 4
+    wait_for(lambda: dashboard.get("/api/topics?search=x")[0] == 200, "it is served again")
 
 
 def test_the_last_messages_of_a_topic_come_from_the_log(

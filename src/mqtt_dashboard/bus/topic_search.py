@@ -29,7 +29,7 @@ from mqtt_dashboard.errors import ContractError, FieldRefusedError
 NAMES_PER_CALL: Final = 10_000
 VALUES_PER_CALL: Final = 2000
 # What one call may compare: bytes of names or values, times the words and patterns each is compared
-# with. About 5 ms of Redis for common words, and less than 50 for the worst there are.
+# with. A few ms of Redis for common words, and about 25 to 40 for the worst there are.
 WORK_PER_CALL: Final = 512 * 1024
 MOST_WORDS: Final = 8
 
