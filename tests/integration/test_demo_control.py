@@ -42,9 +42,11 @@ def test_a_request_gets_its_answer(broker: Broker, monkeypatch: pytest.MonkeyPat
             assert getattr(answer.properties, "CorrelationData", None) == b"\xff\x00"
             assert json.loads(answer.payload)["asked"] == "how are they?"
 
-            # It may have asked more than once: what comes after this answer is of the requests below.
+            # It may have asked more than once: what comes after this answer is of the requests.
             _ask(device, "demo/requests/state", "demo/answers/start")
-            wait_for(lambda: device.heard("demo/answers/start"), "the answers to what was asked twice")
+            wait_for(
+                lambda: device.heard("demo/answers/start"), "the answers to what was asked twice"
+            )
             _ask(device, "demo/requests/state", None)
             for elsewhere in ASKED_ELSEWHERE:
                 _ask(device, "demo/requests/state", elsewhere)
