@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import hiredis
 
+from mqtt_dashboard.mqtt.v5_loop import DENSE_BYTES, NAP_SECONDS
+
 READ_BYTES: Final = 1024 * 1024
-NAP_S: Final = 0.001
-DENSE_BYTES: Final = 4096
 STREAM_PAGE: Final = 2000
 CONNECT: Final = b"\x10\x13\x00\x04MQTT\x04\x02\x00\x00\x00\x07bench-c"
 SUBSCRIBE: Final = b"\x82\x06\x00\x01\x00\x01#\x00"
@@ -53,7 +53,7 @@ def _receive(link: socket.socket, *, nap: bool) -> Iterator[bytes]:
     while size := link.recv_into(view):
         yield bytes(view[:size])
         if nap and size >= DENSE_BYTES:
-            time.sleep(NAP_S)
+            time.sleep(NAP_SECONDS)
 
 
 def _stream(link: socket.socket, name: str) -> Iterator[bytes]:

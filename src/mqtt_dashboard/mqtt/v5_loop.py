@@ -1,7 +1,8 @@
 """Waits for the socket, the timers and other threads, and feeds the session; never works itself.
 
-While traffic is dense the loop naps before it reads: the broker then writes more per wake-up, which
-halves its cost and ours. A message on a quiet connection is handed over at once.
+While traffic is dense the loop naps before it reads: the broker wakes nobody for each packet, and
+what comes is written to Redis in larger batches. A message on a quiet connection is handed over at
+once.
 """
 
 import contextlib
@@ -19,8 +20,9 @@ from mqtt_dashboard.mqtt.sockets import READ_BYTES
 from mqtt_dashboard.mqtt.threaded_link import LONGEST_WAIT_S, Conversation
 from mqtt_dashboard.mqtt.v5_session import V5Session
 
-NAP_SECONDS: Final = 0.001
-DENSE_BYTES: Final = 4096
+# Together they say what dense is: four megabytes a second.
+NAP_SECONDS: Final = 0.004
+DENSE_BYTES: Final = 16 * 1024
 CLOSE_SECONDS: Final = 1.0
 
 _FAULT: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
