@@ -163,8 +163,8 @@ _ALL: Final = (
     ),
     Contestant(
         NAPPING,
-        "limit: the same, but while traffic is dense it naps before each read, as long as the bridge "
-        "does, so that the broker wakes nobody",
+        "limit: the same, but while traffic is dense it naps before each read, for as long as the "
+        "bridge does, so that the broker wakes nobody",
         {0: 220_000},
         kind="socket",
         source="mqtt-nap",
