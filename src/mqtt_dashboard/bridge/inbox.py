@@ -23,7 +23,7 @@ OVERHEAD_BYTES: Final = 200
 PROPERTIES_BYTES: Final = 200
 PAIR_BYTES: Final = 64
 MAX_BATCH: Final = 1000
-MAX_BATCH_BYTES: Final = 2 * 1024 * 1024
+MAX_BATCH_BYTES: Final = 512 * 1024
 # QoS 0 is refused above the limit, so whatever lies so far above it came at QoS 1.
 HOLD_ABOVE: Final = 1.25
 RESUME_BELOW: Final = 0.5
