@@ -67,6 +67,11 @@ class Medians:
         values = [run.cpu[process] for run in self._runs if process in run.cpu]
         return statistics.median(values) if values else None
 
+    def busy(self, process: str) -> float | None:
+        """Return how much of one core a process used while messages flowed, 1.0 being all."""
+        values = [run.rate * run.cpu[process] for run in self._runs if process in run.cpu]
+        return statistics.median(values) / 100_000 if values else None
+
     @property
     def cores(self) -> float:
         """Return how many cores all processes of the path kept busy, the sender included."""

@@ -69,7 +69,7 @@ def _main(figures: Figures, qos: int) -> str:
         return ""
     bases = [name for name in (NAIVE, NODE, MQ_BRIDGE, RAW) if name in known]
     header = ["", "msg/s", "lowest to highest", *(f"x {name}" for name in bases)]
-    header += ["bridge CPU", "broker CPU", "Redis CPU", "cores busy", "lost"]
+    header += ["bridge CPU", "broker CPU", "Redis CPU", "broker busy", "cores busy", "lost"]
     rows = [
         [
             _name(name),
@@ -77,6 +77,7 @@ def _main(figures: Figures, qos: int) -> str:
             f"{found.lowest:,.0f} to {found.highest:,.0f}",
             *(_ratio(found, known[base]) for base in bases),
             *(_cpu(found, process) for process in ("bridge", "broker", "redis")),
+            NONE if (busy := found.busy("broker")) is None else f"{busy:.0%}",
             f"{found.cores:.1f}",
             _lost(found),
         ]
@@ -161,7 +162,9 @@ def _method(figures: Figures) -> str:
         f"{LATER_S} s after the last message: so work put off to later counts too. For the limits, "
         "*bridge* is the counter itself. *Cores busy* is the same of every process, sender and "
         "counter included, while messages flowed: where it is near the number of cores the machine "
-        "is the limit, and only less work per message would carry more.\n"
+        "is the limit, and only less work per message would carry more. *Broker busy* is the "
+        "broker's share of one core: mosquitto has a single thread, so near 100 % it is the limit. "
+        "A reader that lags behind lets it spend less on each message.\n"
         "- Rounds are interleaved; each time with fresh servers and a load to warm up.\n"
         f"- The load generator alone writes {figures.sender_alone:,.0f} msg/s into a socket that "
         "discards them; packets are built before the clock starts.\n"
