@@ -14,7 +14,7 @@ GC_THRESHOLDS: Final = (100_000, 20, 20)
 _M_MMAP_THRESHOLD: Final = -3
 LARGE_BLOCK_BYTES: Final = 4 * 1024 * 1024
 # Free memory a thread's heap may keep at its end. At glibc's 128 KiB every batch of large payloads
-# gave its pages back and had them cleared again: half of a busy bridge's time.
+# gave its pages back and had them cleared again: two fifths of a busy bridge's time.
 _M_TRIM_THRESHOLD: Final = -1
 SPARE_BYTES: Final = 16 * 1024 * 1024
 

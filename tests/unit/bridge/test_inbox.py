@@ -1,6 +1,6 @@
 """The queue between link and forwarder keeps its bound and its account."""
 
-from mqtt_dashboard.bridge.inbox import MAX_BATCH, Inbox
+from mqtt_dashboard.bridge.inbox import MAX_BATCH, MAX_BATCH_BYTES, Inbox
 from mqtt_dashboard.mqtt.client import Incoming
 
 
@@ -27,6 +27,14 @@ def test_messages_leave_in_the_order_they_came() -> None:
     inbox.settle(1700)
     assert inbox.traffic().queued == 0
     assert balanced(inbox)
+
+
+def test_a_batch_of_large_messages_is_bounded_in_bytes() -> None:
+    """A batch ends with the message that passes its bytes, long before its number of messages."""
+    inbox = Inbox(64 * 1024 * 1024)
+    size = MAX_BATCH_BYTES // 4
+    inbox.offer([message(n, size=size) for n in range(10)], 1.0)
+    assert [len(inbox.take(0).messages) for _ in range(3)] == [4, 4, 2]
 
 
 def test_a_full_queue_leaves_out_qos_0_and_counts_it() -> None:
