@@ -105,10 +105,14 @@ class Session:
 
 
 @contextlib.contextmanager
-def session(contestant: Contestant, qos: int, *, roomy: bool) -> Iterator[Session]:
-    """Start servers, contestant and counter; ``roomy`` lifts every queue limit around them."""
+def session(contestant: Contestant, qos: int, *, roomy: bool, nodelay: bool) -> Iterator[Session]:
+    """Start servers, contestant and counter.
+
+    ``roomy`` lifts every queue limit around them; ``nodelay`` makes the broker send each packet
+    at once, which is not how mosquitto comes.
+    """
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    broker = Broker(folder, extra=ROOMY_BROKER if roomy else "")
+    broker = Broker(folder, extra=ROOMY_BROKER if roomy else "", nodelay=nodelay)
     store = RedisServer(folder)
     place = Place(folder, broker, store, qos, roomy)
     child = contestant.build(place) if contestant.build else None

@@ -5,17 +5,27 @@ from typing import Final, Literal
 
 import msgspec
 
-from bench.contestants import ALL, NAIVE, NODE, OURS, Contestant
+from bench.contestants import ALL, MQ_BRIDGE, NAIVE, NAPPING, NODE, OURS, RAW, Contestant
 from bench.load import Load
 
-Part = Literal["main", "matrix", "latency", "idle", "viewers", "page"]
-PARTS: Final[tuple[Part, ...]] = ("main", "matrix", "latency", "idle", "viewers", "page")
+Part = Literal["main", "nodelay", "matrix", "latency", "idle", "viewers", "page"]
+PARTS: Final[tuple[Part, ...]] = (
+    "main",
+    "nodelay",
+    "matrix",
+    "latency",
+    "idle",
+    "viewers",
+    "page",
+)
 
 QOS: Final = (0, 1)
 SIZES: Final = (64, 100, 1024, 16_384)
 TOPICS: Final = (1, 1000, 100_000)
 MAIN: Final = Load(count=0, topics=1000, size=100)
 
+# Who is measured once more with a broker that sends each packet at once.
+NODELAY: Final = (NODE, MQ_BRIDGE, OURS, RAW, NAPPING)
 # Who is measured at every size and number of topics, and at steady rates.
 MATRIX: Final = (NAIVE, NODE, OURS)
 PACED: Final = (NAIVE, NODE, OURS)
@@ -46,7 +56,10 @@ class Options(msgspec.Struct, frozen=True):
 
 
 class Block(msgspec.Struct, frozen=True):
-    """One session: a warm-up, then the loads in order."""
+    """One session: a warm-up, then the loads in order.
+
+    ``nodelay`` is the broker's `set_tcp_nodelay`, which mosquitto ships switched off.
+    """
 
     part: str
     contestant: str
@@ -54,6 +67,7 @@ class Block(msgspec.Struct, frozen=True):
     loads: tuple[Load, ...]
     warm_up: Load
     roomy: bool = True
+    nodelay: bool = False
     idle_s: float = 0.0
 
 
@@ -62,6 +76,8 @@ def blocks(options: Options, number: int) -> Iterator[Block]:
     chosen = [ALL[name] for name in options.only]
     if "main" in options.parts:
         yield from _main(options, chosen, idle=number == 0)
+    if "nodelay" in options.parts:
+        yield from _nodelay(options, chosen)
     if "matrix" in options.parts:
         yield from _matrix(options, chosen)
     if "latency" in options.parts:
@@ -84,6 +100,13 @@ def _main(options: Options, chosen: Iterable[Contestant], *, idle: bool) -> Iter
                 warm_up=_sized(MAIN, contestant, qos, WARM_UP_S),
                 idle_s=IDLE_S if watched and idle else 0.0,
             )
+
+
+def _nodelay(options: Options, chosen: Iterable[Contestant]) -> Iterator[Block]:
+    """Measure the main point once more, with a broker that sends each packet at once."""
+    some = (contestant for contestant in chosen if contestant.name in NODELAY)
+    for block in _main(options, some, idle=False):
+        yield msgspec.structs.replace(block, part="nodelay", nodelay=True)
 
 
 def _matrix(options: Options, chosen: Iterable[Contestant]) -> Iterator[Block]:

@@ -4,6 +4,7 @@ python -m bench.report [FIGURES.json]      # write the documents again from kept
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,7 @@ def tables(figures: Figures) -> str:
     sections = (
         ("Throughput, QoS 0", _main(figures, 0)),
         ("Throughput, QoS 1", _main(figures, 1)),
+        ("A broker that sends each packet at once", _nodelay(figures)),
         ("mqtt-bridge at other sizes and numbers of topics", _matrix(figures)),
         ("Steady load on default limits", _paced(figures)),
         ("Nothing to do", _idle(figures)),
@@ -63,10 +65,39 @@ def _introduction(figures: Figures) -> str:
 
 
 def _main(figures: Figures, qos: int) -> str:
-    point = msgspec.structs.replace(MAIN, qos=qos)
-    known = {name: found for name in ALL if (found := figures.of("main", name, point))}
+    known = _at_main(figures, "main", qos)
     if not known:
         return ""
+    legend = "\n".join(f"- *{name}*: {ALL[name].about}." for name in known)
+    missing = [f"- *{name}* was left out: {why}." for name, why in figures.skipped.items()]
+    parts = [_point_text(qos), _throughput(known)]
+    return "\n\n".join(parts if qos else [*parts, "\n".join([legend, *missing])])
+
+
+def _nodelay(figures: Figures) -> str:
+    """Return the main point once more, on a broker with the other setting of its sockets."""
+    parts = []
+    for qos in figures.options.qos:
+        known = _at_main(figures, "nodelay", qos)
+        if known:
+            parts += [_point_text(qos), _throughput(known)]
+    if not parts:
+        return ""
+    text = (
+        "Everywhere else mosquitto is set up as it comes: while data is on its way to a "
+        "subscriber, TCP joins the next packets. With `set_tcp_nodelay true` each packet is a "
+        "transmission of its own, unless the subscriber is so slow that its window is full. That "
+        "costs the broker most where the subscriber is fastest."
+    )
+    return "\n\n".join([text, *parts])
+
+
+def _at_main(figures: Figures, part: str, qos: int) -> dict[str, Medians]:
+    point = msgspec.structs.replace(MAIN, qos=qos)
+    return {name: found for name in ALL if (found := figures.of(part, name, point))}
+
+
+def _throughput(known: Mapping[str, Medians]) -> str:
     bases = [name for name in (NAIVE, NODE, MQ_BRIDGE, RAW) if name in known]
     header = ["", "msg/s", "lowest to highest", *(f"x {name}" for name in bases)]
     header += ["bridge CPU", "broker CPU", "Redis CPU", "broker busy", "cores busy", "lost"]
@@ -83,11 +114,7 @@ def _main(figures: Figures, qos: int) -> str:
         ]
         for name, found in known.items()
     ]
-    legend = "\n".join(f"- *{name}*: {ALL[name].about}." for name in known)
-    missing = [f"- *{name}* was left out: {why}." for name, why in figures.skipped.items()]
-    if qos:
-        return f"{_point_text(point)}\n\n{table(header, rows)}"
-    return "\n\n".join([_point_text(point), table(header, rows), "\n".join([legend, *missing])])
+    return table(header, rows)
 
 
 def _matrix(figures: Figures) -> str:
@@ -179,8 +206,8 @@ def _method(figures: Figures) -> str:
     )
 
 
-def _point_text(point: Load) -> str:
-    return f"QoS {point.qos}, {point.size} B of JSON, {point.topics:,} topics, flat out."
+def _point_text(qos: int) -> str:
+    return f"QoS {qos}, {MAIN.size} B of JSON, {MAIN.topics:,} topics, flat out."
 
 
 def _name(name: str) -> str:

@@ -55,7 +55,7 @@ def _measure(block: Block, figures: Figures, number: int) -> None:
     """Run one block; a contestant that fails is named and the rest goes on."""
     contestant = ALL[block.contestant]
     try:
-        with session(contestant, block.qos, roomy=block.roomy) as running:
+        with session(contestant, block.qos, roomy=block.roomy, nodelay=block.nodelay) as running:
             if block.idle_s:
                 figures.idle.append(running.idle(block.idle_s))
             running.run("warm-up", block.warm_up, WARM_UP_LATER_S)

@@ -32,7 +32,7 @@ def whole() -> Iterator[Whole]:
     """Run a fresh system with default settings."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
-        broker, redis = Broker(folder), RedisServer(folder)
+        broker, redis = Broker(folder, nodelay=False), RedisServer(folder)
         with running(broker, redis):
             bridge = BridgeProcess(folder, broker.port, redis)
             dashboard = DashboardServer(folder, redis.port)

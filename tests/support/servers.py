@@ -113,9 +113,14 @@ class Child:
 
 
 class Broker(Child):
-    """A mosquitto; ``extra`` are further lines of its configuration."""
+    """A mosquitto; ``extra`` are further lines of its configuration.
 
-    def __init__(self, folder: Path, *, extra: str = "", anonymous: bool = True) -> None:
+    ``nodelay`` makes it send each packet at once, so that tests need not wait; stock it does not.
+    """
+
+    def __init__(
+        self, folder: Path, *, extra: str = "", anonymous: bool = True, nodelay: bool = True
+    ) -> None:
         self.port = free_port()
         self.config = folder / f"mosquitto-{self.port}.conf"
         self.config.write_text(
@@ -123,7 +128,7 @@ class Broker(Child):
             f"allow_anonymous {'true' if anonymous else 'false'}\n"
             "sys_interval 1\nlog_dest stderr\nlog_dest topic\nlog_type notice\nlog_type error\n"
             f"log_type warning\nlog_type subscribe\nlog_type unsubscribe\n"
-            f"persistence false\nset_tcp_nodelay true\n{_STAY_ROOT}{extra}\n"
+            f"persistence false\nset_tcp_nodelay {str(nodelay).lower()}\n{_STAY_ROOT}{extra}\n"
         )
         binary = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
         super().__init__([binary, "-c", str(self.config)], folder / f"mosquitto-{self.port}.log")
