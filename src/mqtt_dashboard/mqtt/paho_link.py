@@ -27,7 +27,7 @@ from mqtt_dashboard.mqtt.packet_ids import PacketIds
 from mqtt_dashboard.mqtt.paho_client import IN_FLIGHT, new_client
 from mqtt_dashboard.mqtt.reasons import BrokerError, EndedError
 from mqtt_dashboard.mqtt.receive_order import ReceiveOrder
-from mqtt_dashboard.mqtt.socket_io import Stream, hang_up, hidden_bytes
+from mqtt_dashboard.mqtt.socket_io import Stream, confirm, hang_up, hidden_bytes
 from mqtt_dashboard.mqtt.sockets import WOULD_BLOCK
 from mqtt_dashboard.mqtt.threaded_link import (
     LONGEST_WAIT_S,
@@ -221,6 +221,8 @@ class _PahoConversation(Conversation):
         # A websocket may bring bytes that are none of MQTT's.
         if connection.fileno() >= 0 and (whole or partial != unfinished):
             self.liveness.received(self.clock.monotonic(), whole=whole, partial=partial)
+            if not self._dense:
+                confirm(connection)
 
     def _parse(self) -> MQTTErrorCode:
         try:

@@ -15,7 +15,7 @@ from mqtt_dashboard.clock import Clock
 from mqtt_dashboard.mqtt import reasons, v5_packets
 from mqtt_dashboard.mqtt.client import Loss
 from mqtt_dashboard.mqtt.reasons import BrokerError, EndedError
-from mqtt_dashboard.mqtt.socket_io import Inlet, Outlet, Stream, hang_up
+from mqtt_dashboard.mqtt.socket_io import Inlet, Outlet, Stream, confirm, hang_up
 from mqtt_dashboard.mqtt.sockets import READ_BYTES
 from mqtt_dashboard.mqtt.threaded_link import LONGEST_WAIT_S, Conversation
 from mqtt_dashboard.mqtt.v5_session import V5Session
@@ -151,6 +151,8 @@ class Loop(Conversation):
             raise EndedError(self._closed())
         # A full buffer means a backlog: there is nothing to wait for.
         self._dense = DENSE_BYTES <= count < READ_BYTES
+        if 0 < count < DENSE_BYTES:
+            confirm(self._socket)
         if count:
             skipped = self.session.skipped
             self.session.liveness.received(

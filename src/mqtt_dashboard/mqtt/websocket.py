@@ -107,6 +107,10 @@ class WebSocket:
         """Set the mode of the socket below."""
         self._socket.setblocking(flag)
 
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        """Set an option of the socket below."""
+        self._socket.setsockopt(level, option, value)
+
     def pending(self) -> int:
         """Return how much can be read that `poll` does not see, at least 1 for an end."""
         if self._ready or self._ended or self._fault:
