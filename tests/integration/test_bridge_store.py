@@ -85,7 +85,7 @@ def test_a_thawed_bridge_writes_nothing(store: BridgeStore, redis_server: RedisS
     redis_server.client().delete(NAMES.bridge_lease)  # as if it had run out
     second.renew()
     with pytest.raises(FencedError):
-        store.append(stale, 1, b"packed", [b"{}"], 10)
+        store.log.append(stale, 1, b"packed", [b"{}"], 10)
     with pytest.raises(FencedError):
         store.topics.write(stale, [TopicEntry("a", b"", 0, 0, False, 1, 0.0, 0.0, 0.0)], {"a"})
     assert redis_server.client().xlen(NAMES.message_log) == 0
@@ -188,10 +188,10 @@ def test_a_retry_is_written_once(store: BridgeStore, redis_server: RedisServer) 
     listener = redis_server.client().pubsub()
     listener.subscribe(NAMES.MQTT_MESSAGES)
     assert listener.get_message(timeout=2)
-    assert store.append(lease.epoch, 1, b"four", [b"1", b"2", b"3", b"4"], 10) == 4
-    assert store.append(lease.epoch, 1, b"four", [b"1", b"2", b"3", b"4"], 10) == 4
-    assert store.append(lease.epoch, 1, b"two", [b"1", b"2"], 10) == 4
-    assert store.append(lease.epoch, 5, b"one", [b"5"], 10) == 5
+    assert store.log.append(lease.epoch, 1, b"four", [b"1", b"2", b"3", b"4"], 10) == 4
+    assert store.log.append(lease.epoch, 1, b"four", [b"1", b"2", b"3", b"4"], 10) == 4
+    assert store.log.append(lease.epoch, 1, b"two", [b"1", b"2"], 10) == 4
+    assert store.log.append(lease.epoch, 5, b"one", [b"5"], 10) == 5
     entries = redis_server.client().xrange(NAMES.message_log)
     assert [fields[b"b"] for _id, fields in entries] == [b"four", b"one"]
     heard = [wait_for(lambda: listener.get_message(timeout=1), "it")["data"] for _ in range(5)]
@@ -203,10 +203,10 @@ def test_numbers_begin_anew_with_an_epoch(store: BridgeStore, redis_server: Redi
     """The same numbers in a new epoch are other messages."""
     lease = Lease(store, "one", SystemClock())
     lease.renew()
-    store.append(lease.epoch, 1, b"before", [b"1", b"2"], 10)
+    store.log.append(lease.epoch, 1, b"before", [b"1", b"2"], 10)
     redis_server.client().delete(NAMES.bridge_epoch)
     assert lease.renew()
-    assert store.append(lease.epoch, 1, b"after", [b"1"], 10) == 1
+    assert store.log.append(lease.epoch, 1, b"after", [b"1"], 10) == 1
     assert redis_server.client().xlen(NAMES.message_log) == 2
 
 
@@ -300,12 +300,12 @@ def test_old_messages_leave_the_log(store: BridgeStore, redis_server: RedisServe
     lease = Lease(store, "one", SystemClock())
     lease.renew()
     for number in range(500):
-        store.append(lease.epoch, number + 1, b"packed", [b"{}"], 10_000)
-    assert store.trim_log(lease.epoch, 3600) == 0
-    wait_for(lambda: store.trim_log(lease.epoch, 0) > 0, "the oldest go")
+        store.log.append(lease.epoch, number + 1, b"packed", [b"{}"], 10_000)
+    assert store.log.trim(lease.epoch, 3600) == 0
+    wait_for(lambda: store.log.trim(lease.epoch, 0) > 0, "the oldest go")
     assert redis_server.client().xlen(NAMES.message_log) < 200
     with pytest.raises(FencedError):
-        store.trim_log(lease.epoch - 1, 0.0)
+        store.log.trim(lease.epoch - 1, 0.0)
 
 
 def test_older_data_in_redis_ends_the_reign(store: BridgeStore, redis_server: RedisServer) -> None:

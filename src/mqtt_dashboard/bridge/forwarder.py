@@ -161,7 +161,7 @@ class Forwarder:
         packed, documents = self._seal()
         keep = self._retention.entries_after(len(packed))
         self._asked = self._clock.monotonic()
-        reached = self._store.append(
+        reached = self._store.log.append(
             self._epoch, self._first, packed, documents, keep, patiently=self._patiently
         )
         if self._share < MAX_BATCH and self._clock.monotonic() - self._asked < QUICK_S:
@@ -182,7 +182,7 @@ class Forwarder:
         self._heard = False
         if not self._retention.known:
             self._aged.clear()
-            self._retention.begin(*self._store.log_size())
+            self._retention.begin(*self._store.log.size())
             self._heard = True
         while self._aged:
             self._retention.trimmed(self._aged.popleft())

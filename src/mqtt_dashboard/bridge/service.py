@@ -357,7 +357,7 @@ class MQTTBridge:
         self._store.announce(epoch, self._channels.TOPIC_LIST, document)
 
     def _trim_log(self) -> None:
-        self._forwarder.trimmed(self._store.trim_log(self._lease.epoch, self._log_age))
+        self._forwarder.trimmed(self._store.log.trim(self._lease.epoch, self._log_age))
 
     def _expire_filters(self) -> None:
         for topic_filter in self._subscriptions.expire(self._clock.now()):

@@ -1,11 +1,9 @@
 """What the bridge writes to Redis and takes from it. Every write is fenced by the epoch.
 
 A write is one script call: it compares the epoch it was made under with the one in Redis, so a
-bridge that lost its lease while it was frozen writes nothing, and the whole batch is one round
-trip however many messages it holds.
+bridge that lost its lease while it was frozen writes nothing. See also `log_writer`.
 """
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Final, NamedTuple
 
@@ -17,6 +15,7 @@ from mqtt_dashboard.bus.bridge_topics import BridgeTopics
 from mqtt_dashboard.bus.fence import FENCE, fencing_errors
 from mqtt_dashboard.bus.kept import EVENTS_KEPT
 from mqtt_dashboard.bus.log_tail import LogTail
+from mqtt_dashboard.bus.log_writer import LogWriter
 from mqtt_dashboard.contract import codec
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.contract.commands import CommandReply
@@ -58,31 +57,6 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1], KEYS[2])
 """
 
-# KEYS epoch, log, log end; ARGV epoch, channel, entries to keep, first and last number, packed
-# batch, documents... A batch whose first number is in the log already is not written again: it is
-# a retry, and the answer says how far the attempt before got. A retry may be shorter than that.
-_APPEND: Final = (
-    FENCE
-    + """
-local epoch, seq = string.match(redis.call('GET', KEYS[3]) or '', '^(%d+):(%d+)$')
-if epoch == ARGV[1] and tonumber(seq) >= tonumber(ARGV[4]) then return tonumber(seq) end
-redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'b', ARGV[6])
-redis.call('SET', KEYS[3], ARGV[1] .. ':' .. ARGV[5])
-for i = 7, #ARGV do redis.call('PUBLISH', ARGV[2], ARGV[i]) end
-return tonumber(ARGV[5])
-"""
-)
-
-# KEYS epoch, log; ARGV epoch, age in ms. The clock that gave out the ids says what is old.
-_TRIM: Final = (
-    FENCE
-    + """
-local now = redis.call('TIME')
-local oldest = now[1] * 1000 + math.floor(now[2] / 1000) - tonumber(ARGV[2])
-return redis.call('XTRIM', KEYS[2], 'MINID', '~', string.format('%d-0', math.max(0, oldest)))
-"""
-)
-
 # KEYS epoch, latest, events; ARGV epoch, channel, document, events to keep, bytes to keep
 _ANNOUNCE: Final = (
     FENCE
@@ -120,14 +94,12 @@ class BridgeStore:
         patient: connection.Client | None = None,
     ) -> None:
         self._client = client
-        self._patient = patient
         self._channels = channels
         self._address = address
         self._renew = client.register_script(_RENEW)
         self._release = client.register_script(_RELEASE)
-        self._append = client.register_script(_APPEND)
-        self._trim = client.register_script(_TRIM)
         self._announce = client.register_script(_ANNOUNCE)
+        self.log = LogWriter(client, channels, address, patient)
         self.topics = BridgeTopics(client, channels, address)
         self.tail = LogTail(client, channels, address)
         self.history = BridgeHistory(client, channels, address)
@@ -163,52 +135,6 @@ class BridgeStore:
         with self._errors():
             self._release(keys=keys, args=[instance])
 
-    def append(
-        self,
-        epoch: int,
-        first: int,
-        packed: bytes,
-        documents: Sequence[bytes],
-        entries_kept: int,
-        *,
-        patiently: bool = False,
-    ) -> int:
-        """Append one batch to the message log and publish its messages, in one round trip.
-
-        Its messages are numbered from ``first`` on. Return the last number that is in the log:
-        an attempt before, of which nobody heard, may have written this and more; then nothing is
-        written again.
-        """
-        names = self._channels
-        last = first + len(documents) - 1
-        with self._errors():
-            return int(
-                self._append(
-                    keys=[names.bridge_epoch, names.message_log, names.log_end],
-                    args=[
-                        epoch,
-                        names.MQTT_MESSAGES,
-                        entries_kept,
-                        first,
-                        last,
-                        packed,
-                        *documents,
-                    ],
-                    client=self._patient if patiently else None,
-                )
-            )
-
-    def trim_log(self, epoch: int, age_s: float) -> int:
-        """Remove messages that have been in the log for so long; return how many entries went."""
-        names = self._channels
-        with self._errors():
-            return int(
-                self._trim(
-                    keys=[names.bridge_epoch, names.message_log],
-                    args=[epoch, int(age_s * 1000)],
-                )
-            )
-
     def announce(self, epoch: int, channel: str, document: StateDocument) -> None:
         """Keep a state document as the newest, log it and publish it."""
         names = self._channels
@@ -217,13 +143,6 @@ class BridgeStore:
                 keys=[names.bridge_epoch, names.latest(channel), names.events],
                 args=[epoch, channel, codec.encode(document), EVENTS_KEPT, EVENTS_BYTES],
             )
-
-    def log_size(self) -> tuple[int, int]:
-        """Return the entries and the bytes the message log holds in Redis."""
-        with self._errors():
-            entries = int(self._client.xlen(self._channels.message_log))
-            used = self._client.memory_usage(self._channels.message_log, samples=0)
-        return entries, int(used or 0)
 
     def load_subscriptions(self) -> list[WantedFilter]:
         """Read the filters somebody asked for; entries that cannot be read are left out."""

@@ -34,6 +34,8 @@ _STATES: Final = (
 
 Client = redis.Redis
 PubSub = redis.client.PubSub
+Pipeline = redis.client.Pipeline
+WatchError = redis.WatchError
 
 
 class SharedPool(redis.BlockingConnectionPool):

@@ -140,7 +140,7 @@ class Waker:
 
 
 class Inlet:
-    """Collects received bytes until a whole frame is there; every byte is copied twice at most."""
+    """Collects received bytes until a whole frame is there; every byte is copied once or twice."""
 
     def __init__(self, connection: Stream) -> None:
         self._socket = connection
@@ -172,12 +172,14 @@ class Inlet:
         )
         if not count:
             return count
-        self._rest += memoryview(self._buffer)[:count]
-        if len(self._rest) >= self._need:
-            data = bytes(self._rest)
-            taken, self._need = decode(data)
-            self._rest = bytearray(data[taken:])
-            self.advanced = taken > 0
+        arrived = memoryview(self._buffer)[:count]
+        if len(self._rest) + count < self._need:
+            self._rest += arrived
+            return count
+        data = b"".join((self._rest, arrived))
+        taken, self._need = decode(data)
+        self._rest = bytearray(memoryview(data)[taken:])
+        self.advanced = taken > 0
         return count
 
 
