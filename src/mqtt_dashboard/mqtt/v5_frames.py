@@ -107,7 +107,7 @@ class Decoder:
     def _plain(self, data: bytes, position: int, end: int) -> int:
         """Read messages as long as they are what nearly all are; return where that ends.
 
-        They are whole, of QoS 0, below 16 KiB, of a topic known already and without properties.
+        They are whole, of QoS 0, below 16 KiB, of a readable topic and without properties.
         It does nothing that the general way does not do, only in half the time.
         """
         topic_of, take = self._topics.get, self.batch.append
@@ -125,9 +125,13 @@ class Decoder:
             middle = body + 2 + (data[body] << 8 | data[body + 1])
             if middle >= stop or data[middle]:
                 break
-            topic = topic_of(data[body + 2 : middle])
+            raw = data[body + 2 : middle]
+            topic = topic_of(raw)
             if topic is None:
-                break
+                try:
+                    topic = self._read_topic(raw)
+                except UnreadableError:
+                    break
             message = (topic, data[middle + 1 : stop], 0, head == 0x31, False, None, 0, ())
             take(_make(Incoming, message))
             position = stop
