@@ -6,7 +6,7 @@ import pytest
 
 from mqtt_dashboard.bus.connection import Pipeline, open_client
 from mqtt_dashboard.bus.log_writer import LARGE_BYTES, LogWriter
-from mqtt_dashboard.config import RedisSettings
+from mqtt_dashboard.config import RedisSettings, load
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.errors import BusStateError, FencedError
 from tests.support.servers import RedisServer, wait_for
@@ -34,7 +34,7 @@ def redis(redis_server: RedisServer) -> Iterator[RedisServer]:
 
 def writer_at(redis: RedisServer, kind: type[LogWriter] = LogWriter) -> LogWriter:
     """Return a writer with a client of its own."""
-    settings = RedisSettings(_env_file=None, host="127.0.0.1", port=redis.port)
+    settings = load(RedisSettings, {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(redis.port)})
     return kind(open_client(settings, "test"), NAMES, settings.address)
 
 
