@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 NAMES = RedisChannels()
 RECEIVE_MAXIMUM = 200
 # Batches of such messages are written in another way than those of small ones.
-LARGE = 2 * LARGE_BYTES
+LARGE = LARGE_BYTES
 ROOMY = "max_queued_messages 0\nmax_queued_bytes 0\nmemory_limit 0"
 
 
