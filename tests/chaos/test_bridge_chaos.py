@@ -23,8 +23,6 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
 NAMES = RedisChannels()
 RECEIVE_MAXIMUM = 200
-# Batches of such messages are written in another way than those of small ones.
-LARGE = LARGE_BYTES
 ROOMY = "max_queued_messages 0\nmax_queued_bytes 0\nmemory_limit 0"
 
 
@@ -56,11 +54,11 @@ def numbers(redis_server: RedisServer) -> Counter[bytes]:
     )
 
 
-@pytest.mark.parametrize(("count", "size"), [(10_000, 0), (1000, LARGE)])
+@pytest.mark.parametrize(("count", "size"), [(10_000, 0), (1000, LARGE_BYTES)])
 def test_g1_killed_again_and_again_it_loses_nothing(
     tmp_path: Path, redis_server: RedisServer, count: int, size: int
 ) -> None:
-    """P37: 10 kills over 10,000 QoS 1 messages: none lost, few copies, each of them flagged."""
+    """P37: 10 kills amid QoS 1 messages of both sizes: none lost, few copies, each flagged."""
     kills = 10
     broker = Broker(tmp_path, extra=ROOMY)
     with running(broker), Device(broker.port) as device:
@@ -88,7 +86,7 @@ def test_g1_killed_again_and_again_it_loses_nothing(
     assert [one for one, marks in flags.items() if not all(marks[1:])] == []
 
 
-@pytest.mark.parametrize("size", [0, LARGE])
+@pytest.mark.parametrize("size", [0, LARGE_BYTES])
 def test_g6_a_thawed_leader_writes_nothing(
     tmp_path: Path, broker: Broker, redis_server: RedisServer, size: int
 ) -> None:
@@ -148,7 +146,8 @@ def repeated(measure: Callable[[], int], times: int, pause_s: float) -> Iterator
 
 
 @pytest.mark.parametrize(
-    ("seconds", "size"), [(0.1, 0), (1, 0), (5, 0), (15, 0), (120, 0), (1, LARGE), (15, LARGE)]
+    ("seconds", "size"),
+    [(0.1, 0), (1, 0), (5, 0), (15, 0), (120, 0), (1, LARGE_BYTES), (15, LARGE_BYTES)],
 )
 @pytest.mark.parametrize("how", ["frozen", "killed"])
 def test_g7_redis_goes_and_comes(

@@ -14,8 +14,7 @@ from mqtt_dashboard.bus.fence import FENCE, fencing_errors
 from mqtt_dashboard.contract.channels import RedisChannels
 from mqtt_dashboard.errors import FencedError
 
-# From about half of this on, a transaction costs all processes less than the script (bytes per
-# message); the bridge itself spends more on it up to here.
+# Bytes per message. At half of this both ways carry as many, and the script costs the bridge less.
 LARGE_BYTES: Final = 8192
 # What is watched changes when old messages leave the log, every few seconds.
 ATTEMPTS: Final = 3
@@ -32,6 +31,16 @@ redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'b', ARGV[6])
 redis.call('SET', KEYS[3], ARGV[1] .. ':' .. ARGV[5])
 for i = 7, #ARGV do redis.call('PUBLISH', ARGV[2], ARGV[i]) end
 return tonumber(ARGV[5])
+"""
+)
+
+# KEYS epoch, log end; ARGV epoch, end as it was, last number that did not get into the log.
+_PUT_BACK: Final = (
+    FENCE
+    + """
+if redis.call('GET', KEYS[2]) == ARGV[1] .. ':' .. ARGV[3] then
+  redis.call('SET', KEYS[2], ARGV[2])
+end
 """
 )
 
@@ -64,6 +73,7 @@ class LogWriter:
         self._names = channels
         self._address = address
         self._append = client.register_script(_APPEND)
+        self._put_back = client.register_script(_PUT_BACK)
         self._trim = client.register_script(_TRIM)
 
     def append(
@@ -148,7 +158,8 @@ class LogWriter:
             added = transaction.execute(raise_on_error=False)[0]
         if isinstance(added, Exception):
             # A transaction goes on after a command that failed: the log does not reach that far.
-            client.set(names.log_end, end)
+            keys = [names.bridge_epoch, names.log_end]
+            self._put_back(keys=keys, args=[epoch, end, last], client=client)
             raise added
         return last
 
