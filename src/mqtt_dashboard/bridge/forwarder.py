@@ -128,13 +128,14 @@ class Forwarder:
 
     def _take(self) -> bool:
         taken = self._inbox.take(TAKE_TIMEOUT_S)
-        if not taken.messages:
+        if not taken.arrivals:
             return False
         self._messages = [
-            LogMessage(topic, payload, qos, retain, dup, at, properties)
-            for at, (topic, payload, qos, retain, dup, properties, _token, _ids) in taken.messages
+            LogMessage(one.topic, one.payload, one.qos, one.retain, one.dup, at, one.properties)
+            for at, messages in taken.arrivals
+            for one in messages
         ]
-        self._tokens = [incoming.token for _, incoming in taken.messages]
+        self._tokens = [one.token for _, messages in taken.arrivals for one in messages]
         self._generation = taken.generation
         self._gap = taken.gap or self._gap
         self._number(taken.skipped)

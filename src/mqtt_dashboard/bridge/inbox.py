@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from operator import itemgetter
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from mqtt_dashboard.contract.gaps import GapCause
@@ -28,7 +28,7 @@ MAX_BATCH_BYTES: Final = 512 * 1024
 HOLD_ABOVE: Final = 1.25
 RESUME_BELOW: Final = 0.5
 
-_topic, _payload, _properties = itemgetter(0), itemgetter(1), itemgetter(5)
+_topic, _payload, _properties = map(attrgetter, ("topic", "payload", "properties"))
 
 
 class _Arrival(NamedTuple):
@@ -42,12 +42,12 @@ class _Arrival(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """Messages with their arrival times, oldest first, and what was lost right before them.
+    """When messages arrived and which, oldest first, and what was lost right before them.
 
     ``generation`` is the reign they were received under, see `Inbox.discard`.
     """
 
-    messages: list[tuple[float, Incoming]]
+    arrivals: list[tuple[float, list[Incoming]]]
     skipped: int
     gap: GapCause | None
     generation: int
@@ -120,15 +120,16 @@ class Inbox:
         with self._ready:
             if not self._arrivals:
                 self._ready.wait(timeout)
-            batch: list[tuple[float, Incoming]] = []
-            skipped, gap, room = 0, None, MAX_BATCH_BYTES
-            while self._arrivals and len(batch) < MAX_BATCH and room > 0:
+            batch: list[tuple[float, list[Incoming]]] = []
+            skipped, gap, most, room = 0, None, MAX_BATCH, MAX_BATCH_BYTES
+            while self._arrivals and most and room > 0:
                 if not batch:
                     skipped, gap = self._arrivals[0].skipped, self._arrivals[0].gap
                 elif self._arrivals[0].skipped or self._arrivals[0].gap:
                     break
-                arrival = self._pop(MAX_BATCH - len(batch), room)
-                batch += [(arrival.received_at, message) for message in arrival.messages]
+                arrival = self._pop(most, room)
+                batch.append((arrival.received_at, arrival.messages))
+                most -= len(arrival.messages)
                 room -= arrival.cost
                 self._queued_bytes -= arrival.cost
             if self._held and self._queued_bytes < self._limit * RESUME_BELOW:

@@ -5,13 +5,15 @@ caller knows what may be repeated. A patient client is for what takes long to se
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+import hiredis
 import redis
 from pydantic import SecretStr
 from redis.backoff import NoBackoff
+from redis.connection import HiredisRespSerializer
 from redis.retry import Retry
 
 from mqtt_dashboard.bus.shares import Shares, asking
@@ -21,6 +23,8 @@ from mqtt_dashboard.errors import BusError, BusRefusedError, BusStateError, BusT
 CONNECT_TIMEOUT_S: Final = 2.0
 ANSWER_TIMEOUT_S: Final = 2.0
 PATIENT_TIMEOUT_S: Final = 20.0
+# Arguments from which on a command is a batch of ours.
+LONG_COMMAND: Final = 64
 
 # Beginnings of refusals that redis-py has no class for. The last is how a script lacks a right.
 _STATES: Final = (
@@ -68,6 +72,21 @@ class SharedPool(redis.BlockingConnectionPool):
             self._shares.give(visitor)
 
 
+class BatchPacker(HiredisRespSerializer):
+    """Hands batches to hiredis as they are; redis-py looks at each argument first.
+
+    That costs as much again, and what it looks for are memory views, which hiredis refuses.
+    """
+
+    def pack(self, *arguments: Any) -> list[bytes]:
+        """Return a command as it goes over the line."""
+        if len(arguments) >= LONG_COMMAND and " " not in arguments[0]:
+            with suppress(TypeError):
+                return [hiredis.pack_command(arguments)]
+        packed: list[bytes] = super().pack(*arguments)
+        return packed
+
+
 def open_client(
     settings: RedisSettings,
     name: str,
@@ -88,6 +107,7 @@ def open_client(
         "retry": Retry(NoBackoff(), 0),
         "max_connections": max_connections,
         "decode_responses": False,
+        "command_packer": BatchPacker(),
     }
     waiting: dict[str, Any] = {"timeout": answer_timeout, "shares": shares}
     if settings.url is not None:

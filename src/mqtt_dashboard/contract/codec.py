@@ -119,7 +119,7 @@ def documents(messages: Iterable[LogMessage], epoch: int, first: int) -> list[by
 
     The same as `to_document` and `encode` for each, without three calls per message.
     """
-    written = []
+    received = []
     for seq, message in enumerate(messages, first):
         payload = message.payload
         encoding: Encoding = "utf8"
@@ -127,21 +127,24 @@ def documents(messages: Iterable[LogMessage], epoch: int, first: int) -> list[by
             text = payload.decode()
         except UnicodeDecodeError:
             text, encoding = payload_to_text(payload)
-        document = MessageReceived(
-            topic=message.topic,
-            payload=text,
-            encoding=encoding,
-            timestamp=message.timestamp,
-            qos=message.qos,
-            retain=message.retain,
-            seq=seq,
-            epoch=epoch,
-            size=len(payload),
-            dup=message.dup,
-            properties=message.properties,
+        # By position, in the order of the fields: names cost a tenth of the time.
+        received.append(
+            MessageReceived(
+                message.topic,
+                text,
+                encoding,
+                message.timestamp,
+                message.qos,
+                message.retain,
+                seq,
+                epoch,
+                len(payload),
+                message.dup,
+                False,
+                message.properties,
+            )
         )
-        written.append(encode(document))
-    return written
+    return list(map(encode, received))
 
 
 def _cut(payload: bytes, limit: int) -> bytes:

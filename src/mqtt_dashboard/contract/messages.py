@@ -6,7 +6,6 @@ named ``*_s`` are seconds, ``*_bytes`` bytes. Unknown is ``null``, never 0.
 
 from typing import Literal
 
-import msgspec
 from msgspec import Struct, field
 
 from mqtt_dashboard.contract.gaps import GapCause
@@ -154,7 +153,6 @@ class MessageProperties(Struct, kw_only=True, frozen=True, omit_defaults=True):
 
 class MessageReceived(
     Struct,
-    kw_only=True,
     frozen=True,
     omit_defaults=True,
     tag_field="type",
@@ -171,7 +169,7 @@ class MessageReceived(
 
     topic: str
     payload: str
-    encoding: Encoding = msgspec.field()
+    encoding: Encoding
     timestamp: float
     qos: int
     retain: bool

@@ -9,12 +9,14 @@ only when the owner says that a batch is durable. Implementations: `v5.V5Link` (
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
+
+from msgspec import Struct
 
 from mqtt_dashboard.contract.messages import MessageProperties
 
 
-class Incoming(NamedTuple):
+class Incoming(Struct, frozen=True, gc=False):
     """A PUBLISH as received. ``token`` is 0 for QoS 0, else what `Link.acknowledge` wants.
 
     ``identifiers`` are those of the subscriptions the broker sent it for (MQTT 5.0, 3.3.2.3.8).
@@ -25,8 +27,8 @@ class Incoming(NamedTuple):
     qos: int
     retain: bool
     dup: bool
-    properties: MessageProperties | None
-    token: int
+    properties: MessageProperties | None = None
+    token: int = 0
     identifiers: tuple[int, ...] = ()
 
 

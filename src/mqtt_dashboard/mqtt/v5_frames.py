@@ -6,6 +6,7 @@ costs that one message; what the broker wrote wrongly ends the connection.
 """
 
 from collections.abc import Callable
+from struct import Struct
 from typing import Final
 
 from mqtt_dashboard.contract.messages import MessageProperties
@@ -25,7 +26,10 @@ _HEAD_BYTES: Final = 256 * 1024
 _KNOWN_TOPICS: Final = 16_384
 _KNOWN_BYTES: Final = 512
 
-_make = tuple.__new__
+# The longest packet whose length takes two bytes.
+_PLAIN_BYTES: Final = 3 + 0x3FFF
+# The first byte, two of the length and the length of the topic, or all of it one byte earlier.
+_opening = Struct(">BBBH").unpack_from
 
 
 def remaining_length(data: bytes, position: int) -> tuple[int, int]:
@@ -107,33 +111,43 @@ class Decoder:
     def _plain(self, data: bytes, position: int, end: int) -> int:
         """Read messages as long as they are what nearly all are; return where that ends.
 
-        They are whole, of QoS 0, below 16 KiB, of a readable topic and without properties.
-        It does nothing that the general way does not do, only in half the time.
+        They are whole, of QoS 0 or 1, sent for the first time, below 16 KiB, of a readable topic
+        and without properties. It does nothing that the general way does not do, only in a third
+        of the time.
         """
         topic_of, take = self._topics.get, self.batch.append
-        last = end - 4
-        while position < last and (head := data[position]) | 1 == 0x31:
-            length, body = data[position + 1], position + 2
-            if length > 127:
-                high = data[body]
-                length, body = length & 127 | high << 7, position + 3
-                if high > 127:
-                    break
-            stop = body + length
-            if length < 3 or stop > end or stop - position > self._limit:
+        last, limit, packet_id = end - 4, min(self._limit, _PLAIN_BYTES), 1
+        while position < last:
+            head, length, high, named = _opening(data, position)
+            if length < 128:
+                start, named = position + 4, high << 8 | named >> 8
+                stop = position + 2 + length
+            else:
+                start = position + 5
+                stop = position + 3 + (length & 127 | high << 7)
+            middle = start + named
+            raw = data[start:middle]
+            kind = head | 1
+            if kind == 0x33 and middle + 2 < stop <= end:
+                packet_id = data[middle] << 8 | data[middle + 1]
+                middle += 2
+            elif kind != 0x31:
                 break
-            middle = body + 2 + (data[body] << 8 | data[body + 1])
-            if middle >= stop or data[middle]:
+            whole = middle < stop <= end and stop - position <= limit
+            if not whole or not packet_id or data[middle]:
                 break
-            raw = data[body + 2 : middle]
             topic = topic_of(raw)
             if topic is None:
                 try:
                     topic = self._read_topic(raw)
                 except UnreadableError:
                     break
-            message = (topic, data[middle + 1 : stop], 0, head == 0x31, False, None, 0, ())
-            take(_make(Incoming, message))
+            payload = data[middle + 1 : stop]
+            if kind == 0x31:
+                take(Incoming(topic, payload, 0, head == 0x31, False))
+            else:
+                token = self._number(packet_id, 1)
+                take(Incoming(topic, payload, 1, head == 0x33, False, None, token))
             position = stop
         return position
 
@@ -157,8 +171,8 @@ class Decoder:
                     raw = self._resolve(alias, raw)
             topic = self._topics.get(raw) or self._read_topic(raw)
             payload, retain, dup = data[middle:stop], head & 1 == 1, head & 8 == 8
-            message = (topic, payload, qos, retain, dup, properties, token, identifiers)
-            self.batch.append(_make(Incoming, message))
+            message = Incoming(topic, payload, qos, retain, dup, properties, token, identifiers)
+            self.batch.append(message)
         except (UnreadableError, IndexError) as error:
             # Acknowledged all the same, or the broker would send it again for ever.
             if token:

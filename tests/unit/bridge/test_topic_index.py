@@ -1,11 +1,14 @@
 """The topic index keeps the truth about each topic within its bounds."""
 
 import math
+import sys
+from collections.abc import Callable
 
 import pytest
 
 from mqtt_dashboard.bridge.index_past import Past
-from mqtt_dashboard.bridge.topic_index import SILENT_S, TopicIndex
+from mqtt_dashboard.bridge.topic_account import SILENT_S
+from mqtt_dashboard.bridge.topic_index import HEARD_AT_ONCE, TopicIndex
 from mqtt_dashboard.bridge.topic_report import CHANGES_BYTES, NEWS_BYTES
 from mqtt_dashboard.bridge.topic_table import name_bytes
 from mqtt_dashboard.bridge.unwritten import Position
@@ -299,3 +302,57 @@ def test_a_log_no_bridge_wrote_changes_nothing() -> None:
     )
     assert (past.messages, past.refused, len(index)) == (0, 7, 0)
     assert index.take_dirty(9).entries == []
+
+
+QUESTIONS: list[tuple[Callable[[TopicIndex], object], object]] = [
+    (len, 2),
+    (lambda index: index.left_out, 1),
+    (lambda index: index.places, 2),
+    (lambda index: index.first_levels(9), ["a", "b"]),
+    (lambda index: index.depth(), 2),
+    (lambda index: index.update(9.0, 1).changed_count, 2),
+    (lambda index: [one.topic for one in index.newest()], ["b/c", "a"]),
+    (lambda index: [one.message_count for one in index.news([0, 1])], [2, 1]),
+    (lambda index: [one.message_count for one in index.take_dirty(9).entries], [2, 1]),
+    (lambda index: index.restore([TopicEntry("d", b"", 0, 0, False, 1, 1.0, 1.0, None)]), ["d"]),
+    (lambda index: index.make_room(SILENT_S + 9.0), ["a", "b/c"]),
+]
+
+
+@pytest.mark.parametrize(("ask", "answer"), QUESTIONS)
+def test_whoever_asks_is_told_of_the_newest_message(
+    ask: Callable[[TopicIndex], object], answer: object
+) -> None:
+    """Messages wait to be entered together, and nobody can see that they do."""
+    index = TopicIndex(2, 4, PLENTY)
+    index.note([heard("a", at=1.0)], (1, 1))
+    index.note([heard("a", at=2.0), heard("b/c", at=3.0), heard("d")], (1, 4))
+    assert ask(index) == answer
+
+
+def test_messages_of_several_batches_are_entered_in_their_order() -> None:
+    """The value is that of the last batch, the first sight that of the first, the count of all."""
+    index = TopicIndex(2, 4, PLENTY)
+    for number in range(2 * HEARD_AT_ONCE + 3):
+        index.note([heard("a", b"%d" % number, at=10.0 + number)], (1, number + 1))
+    (entry,) = dirty(index)
+    assert (entry.message_count, entry.payload) == (2 * HEARD_AT_ONCE + 3, b"18")
+    assert (entry.first_seen, entry.last_seen, entry.seq) == (10.0, 28.0, 19)
+
+
+def test_what_waits_to_be_entered_is_bounded_in_batches() -> None:
+    """Payloads of a few batches are held at a time, however long nobody asks."""
+    index = TopicIndex(2, 4, PLENTY)
+    payload = bytes(100)
+    before = sys.getrefcount(payload)
+    for _ in range(5 * HEARD_AT_ONCE + 1):
+        index.note([heard("a", payload)])
+        assert sys.getrefcount(payload) - before <= HEARD_AT_ONCE
+
+
+def test_retained_is_known_at_once() -> None:
+    """It is asked on the link's thread, which must not wait for the account."""
+    index = TopicIndex(2, 4, PLENTY)
+    index.note([heard("a", retain=True)])
+    assert index.is_retained("a")
+    assert index.retained == 1
