@@ -49,7 +49,7 @@ class StopSignal:
 def settle_memory() -> None:
     """Look for garbage in cycles seldom; to be called once everything is built.
 
-    Messages are many short-lived tuples that make no cycles. At the interpreter's own thresholds
+    Messages are many short-lived objects that make no cycles. At the interpreter's own thresholds
     two fifths of a busy bridge's time went into looking through them.
     """
     gc.collect()

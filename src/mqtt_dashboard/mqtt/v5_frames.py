@@ -112,8 +112,8 @@ class Decoder:
         """Read messages as long as they are what nearly all are; return where that ends.
 
         They are whole, of QoS 0 or 1, sent for the first time, below 16 KiB, of a readable topic
-        and without properties. It does nothing that the general way does not do, only in a third
-        of the time.
+        and without properties. It does nothing that the general way does not do, only in half the
+        time.
         """
         topic_of, take = self._topics.get, self.batch.append
         last, limit, packet_id = end - 4, min(self._limit, _PLAIN_BYTES), 1
